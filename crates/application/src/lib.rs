@@ -1,0 +1,18 @@
+//! What the service does, in which order: the use cases, the job engine, and the ports behind
+//! which the outside world stands.
+//!
+//! Invariants of absence: no HTTP, no SQL, no serde, no environment. Decisions are the domain's,
+//! the how is the adapters'.
+
+pub mod accounts;
+mod adapters;
+mod error;
+pub mod limits;
+pub mod ports;
+pub mod transcriptions;
+
+pub use accounts::Accounts;
+pub use adapters::{Adapters, Services};
+pub use error::{ErrorKind, UseCaseError};
+pub use limits::{BudgetName, Limits};
+pub use transcriptions::Transcriptions;

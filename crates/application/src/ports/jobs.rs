@@ -1,0 +1,257 @@
+//! The engine's side of transcriptions.
+//!
+//! An adapter loads the rows, lets [`domain::Job`] and [`domain::Transcription`] decide, and
+//! writes them back in one transaction, guarded by id, epoch and state. On `SQLite` "now" is the
+//! injected clock, on a database server its own.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{
+    Epoch, Job, Outcome, Status, Step, Submission, SubmissionId, Transcript, Transcription,
+    TranscriptionId, UserId, WorkerId, job::PollStep,
+};
+
+use super::PortFailure;
+
+/// The right to move one job, until it is taken away. Not `Clone`: a holder cannot finish twice.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Which job.
+    pub job: TranscriptionId,
+    /// Under which claim.
+    pub epoch: Epoch,
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimRequest {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// How many jobs it can take.
+    pub slots: u32,
+    /// How long it may hold them without a heartbeat.
+    pub lease: Duration,
+    /// How many jobs of one user may be leased at once, over all workers.
+    pub per_owner: u32,
+    /// How many jobs may be at the engine or on their way there, over all workers; `None` for no
+    /// limit. Jobs at [`domain::Stage::Storing`] are never held back by it.
+    pub provider_cap: Option<u32>,
+}
+
+/// A job that was claimed.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The right to move it.
+    pub lease: Lease,
+    /// The job, leased.
+    pub job: Job,
+    /// What its owner sees, processing.
+    pub transcription: Transcription,
+    /// Its latest submission, if it has one.
+    pub submission: Option<Submission>,
+}
+
+/// A waiting job whose engine should be asked now.
+#[derive(Debug, Clone)]
+pub struct DuePoll {
+    /// The job, waiting.
+    pub job: Job,
+    /// What its owner sees.
+    pub transcription: Transcription,
+    /// Its accepted submission.
+    pub submission: Submission,
+}
+
+/// A submission to be written down.
+#[derive(Debug, Clone)]
+pub struct NewSubmission {
+    /// Its identifier.
+    pub id: SubmissionId,
+    /// SHA-256 of its secret.
+    pub token_hash: [u8; 32],
+    /// The audio at the engine.
+    pub upload_url: Option<String>,
+}
+
+/// What changes together with a step.
+#[derive(Debug, Default)]
+pub struct StepEffects {
+    /// The submission to be marked accepted, under the engine's name for the job. Goes with
+    /// [`Step::Submitted`].
+    pub accepted: Option<(SubmissionId, String)>,
+    /// The open submission to be closed because the engine surely did not take it.
+    pub refused: Option<SubmissionId>,
+    /// The transcript to be stored. Goes with [`Step::Complete`], which also marks the accepted
+    /// submission finished.
+    pub transcript: Option<Transcript>,
+}
+
+/// A copy at an engine that is to be erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// Which row.
+    pub id: uuid::Uuid,
+    /// The name of the engine.
+    pub engine: String,
+    /// The engine's name for the job.
+    pub provider_id: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// What the housekeeping did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TickReport {
+    /// Scheduled jobs that became ready.
+    pub promoted: u32,
+    /// Jobs taken from a holder that died.
+    pub reaped: u32,
+    /// Jobs given up because their holders kept dying.
+    pub crashed_out: u32,
+    /// Jobs given up because they took too long.
+    pub expired: u32,
+    /// When the next scheduled or waiting job is due.
+    pub next_due: Option<DateTime<Utc>>,
+}
+
+/// How a cancellation ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CancelOutcome {
+    /// It is canceled, now or already before.
+    Canceled(Box<Transcription>),
+    /// It had ended otherwise.
+    Ended(Status),
+}
+
+/// Why a job was not enqueued.
+#[derive(Debug, thiserror::Error)]
+pub enum EnqueueError {
+    /// The owner has no account (any more).
+    #[error("the account does not exist")]
+    NoSuchOwner,
+    /// Anything else.
+    #[error(transparent)]
+    Failed(#[from] PortFailure),
+}
+
+/// Why a step was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The job is no longer ours, or has ended. Nothing was changed.
+    #[error("the lease was lost")]
+    LeaseLost,
+    /// Anything else. Nothing is known of the outcome when it is transient.
+    #[error(transparent)]
+    Failed(#[from] PortFailure),
+}
+
+/// Why a submission was not written down.
+#[derive(Debug, thiserror::Error)]
+pub enum IntentError {
+    /// The job is no longer ours, or has ended. Nothing was changed.
+    #[error("the lease was lost")]
+    LeaseLost,
+    /// The job has an open submission already. Nothing was changed.
+    #[error("the job has an open submission")]
+    AlreadyOpen,
+    /// Anything else.
+    #[error(transparent)]
+    Failed(#[from] PortFailure),
+}
+
+/// Keeps live jobs and moves them.
+#[async_trait]
+pub trait JobStore: Send + Sync {
+    /// Stores a pending transcription together with its job, ready, at its fair place
+    /// ([`Job::fair_place`], weight 1, cost 1).
+    async fn enqueue(&self, transcription: &Transcription) -> Result<(), EnqueueError>;
+
+    /// Leases ready jobs in the order of their fair place (`vtime`, then `id`).
+    ///
+    /// MUST give a job to one caller only, raise its epoch, start its transcription, keep within
+    /// `slots`, `per_owner` and `provider_cap` however many workers call at once, and advance the
+    /// queue's clock to the largest `vtime` claimed. Jobs at or before `Submitting`, and those at
+    /// `Transcribing` (to be submitted again), count against `provider_cap` while they are leased;
+    /// waiting ones always do.
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure>;
+
+    /// Prolongs leases and returns those that are still held; whoever misses one MUST stop.
+    async fn heartbeat(
+        &self,
+        worker: WorkerId,
+        held: &[(TranscriptionId, Epoch)],
+        lease: Duration,
+    ) -> Result<Vec<TranscriptionId>, PortFailure>;
+
+    /// Applies a step ([`Job::apply`]) with its effects, all or nothing.
+    ///
+    /// # Errors
+    /// MUST return [`CommitError::LeaseLost`] unless the job is leased under this lease's epoch,
+    /// and then change nothing.
+    async fn commit(
+        &self,
+        lease: &Lease,
+        step: Step,
+        effects: StepEffects,
+    ) -> Result<Outcome, CommitError>;
+
+    /// Writes down that a submission is about to leave; `seq` is one more than the last.
+    /// Durable when it returns.
+    ///
+    /// # Errors
+    /// MUST return [`IntentError::AlreadyOpen`] while one is `Intent` or `Accepted`.
+    async fn intend(
+        &self,
+        lease: &Lease,
+        submission: NewSubmission,
+    ) -> Result<Submission, IntentError>;
+
+    /// Hands out waiting jobs that are due, and pushes their due time `hold` into the future so
+    /// that no two pollers ask at once.
+    async fn due_polls(&self, limit: u32, hold: Duration) -> Result<Vec<DuePoll>, PortFailure>;
+
+    /// Applies what the engine answered ([`Job::settle`]). [`PollStep::Resubmit`] and
+    /// [`PollStep::Fail`] also mark the accepted submission as failed.
+    ///
+    /// # Errors
+    /// MUST return [`CommitError::LeaseLost`] unless the job still waits under `epoch`, and then
+    /// change nothing.
+    async fn settle(
+        &self,
+        job: TranscriptionId,
+        epoch: Epoch,
+        step: PollStep,
+    ) -> Result<Outcome, CommitError>;
+
+    /// Promotes due jobs, takes jobs from holders that died ([`Job::reap`]) and ends what took
+    /// too long ([`Job::expire`]), at most `limit` of each.
+    async fn tick(&self, limit: u32) -> Result<TickReport, PortFailure>;
+
+    /// Calls a job off: ends the transcription and removes the job, so that its holder is fenced
+    /// off. An accepted submission is put down for erasure. `Ok(None)` where `owner` has no such
+    /// transcription.
+    async fn cancel(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+    ) -> Result<Option<CancelOutcome>, PortFailure>;
+
+    /// Deletes a transcription with its transcript, and its job if it is live; every submission
+    /// that an engine accepted is put down for erasure. `false` where `owner` has no such
+    /// transcription.
+    async fn delete(&self, owner: UserId, id: TranscriptionId) -> Result<bool, PortFailure>;
+
+    /// Puts a copy down for erasure: that of a job which was called off while it was submitted.
+    async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure>;
+
+    /// Hands out erasures that are due, and pushes their due time `hold` into the future.
+    async fn due_erasures(&self, limit: u32, hold: Duration) -> Result<Vec<Erasure>, PortFailure>;
+
+    /// Takes an erasure off the list: done, or given up.
+    async fn erased(&self, id: uuid::Uuid) -> Result<(), PortFailure>;
+
+    /// Which of these jobs are alive.
+    async fn living(&self, ids: &[TranscriptionId]) -> Result<Vec<TranscriptionId>, PortFailure>;
+}

@@ -1,0 +1,245 @@
+//! Transcriptions: what a user can do with them.
+
+use std::sync::Arc;
+
+use domain::{
+    AddressPolicy, Invalid, ListFilter, Metadata, Page, PageRequest, Source, Status, Transcript,
+    Transcription, TranscriptionId, TranscriptionOptions, UserId,
+};
+
+use crate::{
+    Adapters, ErrorKind, UseCaseError,
+    ports::{
+        CancelOutcome, Clock, EnqueueError, EventBus, Found, Hint, Ids, JobStore, PortFailure,
+        SpeechToText, TranscriptionRepository,
+    },
+};
+
+/// A new transcription.
+#[derive(Debug, Clone)]
+pub struct CreateTranscription {
+    /// For whom.
+    pub owner: UserId,
+    /// The source in the user's own words.
+    pub video_url: String,
+    /// The source as it was understood.
+    pub source: Source,
+    /// What is asked for.
+    pub options: TranscriptionOptions,
+    /// What the client attaches.
+    pub metadata: Metadata,
+}
+
+/// Why a transcription was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The source is not one that this installation fetches.
+    #[error(transparent)]
+    Unsupported(Invalid),
+    /// The account is gone.
+    #[error("the access token is not valid")]
+    NoSuchOwner,
+    /// Anything else.
+    #[error(transparent)]
+    Failed(#[from] PortFailure),
+}
+
+impl UseCaseError for CreateError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unsupported(_) => ErrorKind::Invalid,
+            Self::NoSuchOwner => ErrorKind::Unauthenticated,
+            Self::Failed(failure) => failure.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unsupported(invalid) => invalid.code(),
+            Self::NoSuchOwner => "invalid_token",
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+/// Why a transcription was not found, read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum TranscriptionError {
+    /// There is none, or it is another's.
+    #[error("there is no such transcription")]
+    NotFound,
+    /// The transcript is not there (yet).
+    #[error("the transcription is {}, not completed", .0.as_str())]
+    NotCompleted(Status),
+    /// It has ended.
+    #[error("the transcription is already {}", .0.as_str())]
+    AlreadyEnded(Status),
+    /// Anything else.
+    #[error(transparent)]
+    Failed(#[from] PortFailure),
+}
+
+impl UseCaseError for TranscriptionError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound => ErrorKind::NotFound,
+            Self::NotCompleted(_) | Self::AlreadyEnded(_) => ErrorKind::Conflict,
+            Self::Failed(failure) => failure.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "transcription_not_found",
+            Self::NotCompleted(_) => "transcription_not_completed",
+            Self::AlreadyEnded(_) => "transcription_already_ended",
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+/// The use cases of transcriptions.
+pub struct Transcriptions {
+    stored: Arc<dyn TranscriptionRepository>,
+    jobs: Arc<dyn JobStore>,
+    events: Arc<dyn EventBus>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    engine: &'static str,
+    needs_audio: bool,
+    policy: AddressPolicy,
+}
+
+impl Transcriptions {
+    /// Takes its ports, and which addresses may be fetched from.
+    pub fn new(adapters: &Adapters, policy: AddressPolicy) -> Self {
+        let speech: &dyn SpeechToText = adapters.speech.as_ref();
+        Self {
+            stored: Arc::clone(&adapters.transcriptions),
+            jobs: Arc::clone(&adapters.jobs),
+            events: Arc::clone(&adapters.events),
+            clock: Arc::clone(&adapters.clock),
+            ids: Arc::clone(&adapters.ids),
+            engine: speech.name(),
+            needs_audio: speech.capabilities().needs_audio,
+            policy,
+        }
+    }
+
+    /// Accepts a transcription and puts its job in the queue.
+    ///
+    /// # Errors
+    /// [`CreateError`].
+    #[tracing::instrument(name = "transcriptions.create", skip_all)]
+    pub async fn create(&self, command: CreateTranscription) -> Result<Transcription, CreateError> {
+        if let Source::Media(url) = &command.source {
+            self.policy.screen(url).map_err(CreateError::Unsupported)?;
+        }
+        let transcription = Transcription::request(
+            TranscriptionId::from_uuid(self.ids.next()),
+            command.owner,
+            command.video_url,
+            command.source,
+            command.options,
+            command.metadata,
+            self.engine.to_owned(),
+            self.clock.now(),
+        );
+        self.jobs.enqueue(&transcription).await.map_err(|error| match error {
+            EnqueueError::NoSuchOwner => CreateError::NoSuchOwner,
+            EnqueueError::Failed(failure) => failure.into(),
+        })?;
+        self.events.publish(Hint::Ready);
+        tracing::info!(
+            event = "transcription_job_created",
+            job.id = %transcription.parts().id,
+            user.id = %command.owner,
+            source.kind = transcription.parts().source.kind(),
+            mock_mode = !self.needs_audio,
+            "transcription accepted"
+        );
+        Ok(transcription)
+    }
+
+    /// Lists a page, and counts all on request.
+    ///
+    /// # Errors
+    /// [`PortFailure`].
+    pub async fn list(
+        &self,
+        owner: UserId,
+        filter: &ListFilter,
+        page: &PageRequest,
+        with_total: bool,
+    ) -> Result<(Page<Transcription>, Option<u64>), PortFailure> {
+        let items = self.stored.list(owner, filter, page).await?;
+        let total = if with_total { Some(self.stored.count(owner, filter).await?) } else { None };
+        Ok((items, total))
+    }
+
+    /// Reads one, with its text.
+    ///
+    /// # Errors
+    /// [`TranscriptionError::NotFound`].
+    pub async fn get(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+    ) -> Result<Found, TranscriptionError> {
+        self.stored.find(owner, id).await?.ok_or(TranscriptionError::NotFound)
+    }
+
+    /// Reads the transcript of a completed one.
+    ///
+    /// # Errors
+    /// [`TranscriptionError::NotFound`], [`TranscriptionError::NotCompleted`].
+    pub async fn transcript(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+    ) -> Result<Transcript, TranscriptionError> {
+        if let Some(transcript) = self.stored.transcript(owner, id).await? {
+            return Ok(transcript);
+        }
+        let found = self.get(owner, id).await?;
+        Err(TranscriptionError::NotCompleted(found.transcription.status()))
+    }
+
+    /// Calls one off; again is no error.
+    ///
+    /// # Errors
+    /// [`TranscriptionError::NotFound`], [`TranscriptionError::AlreadyEnded`].
+    #[tracing::instrument(name = "transcriptions.cancel", skip_all, fields(job.id = %id))]
+    pub async fn cancel(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+    ) -> Result<Transcription, TranscriptionError> {
+        match self.jobs.cancel(owner, id).await?.ok_or(TranscriptionError::NotFound)? {
+            CancelOutcome::Canceled(transcription) => {
+                self.events.publish(Hint::Changed(id));
+                tracing::info!(event = "transcription_canceled", job.id = %id, "canceled");
+                Ok(*transcription)
+            }
+            CancelOutcome::Ended(status) => Err(TranscriptionError::AlreadyEnded(status)),
+        }
+    }
+
+    /// Deletes one, whatever its state.
+    ///
+    /// # Errors
+    /// [`TranscriptionError::NotFound`].
+    #[tracing::instrument(name = "transcriptions.delete", skip_all, fields(job.id = %id))]
+    pub async fn delete(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+    ) -> Result<(), TranscriptionError> {
+        if !self.jobs.delete(owner, id).await? {
+            return Err(TranscriptionError::NotFound);
+        }
+        self.events.publish(Hint::Changed(id));
+        tracing::info!(event = "transcription_job_deleted", job.id = %id, "deleted");
+        Ok(())
+    }
+}

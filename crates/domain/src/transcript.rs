@@ -1,0 +1,67 @@
+//! What was said, by whom, and when.
+
+use crate::Language;
+
+/// Who speaks: the engine's own label, such as `A`.
+pub type Speaker = String;
+
+/// One word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Word {
+    /// The word as it is written, punctuation included.
+    pub text: String,
+    /// When it begins, in milliseconds from the start of the recording.
+    pub start_ms: u64,
+    /// When it ends, in milliseconds from the start of the recording.
+    pub end_ms: u64,
+    /// How sure the engine is, 0 to 1, if it says.
+    pub confidence: Option<f64>,
+    /// Who says it, if speakers were told apart.
+    pub speaker: Option<Speaker>,
+}
+
+/// What one speaker says without another in between.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Utterance {
+    /// Who speaks.
+    pub speaker: Option<Speaker>,
+    /// What is said.
+    pub text: String,
+    /// When it begins, in milliseconds from the start of the recording.
+    pub start_ms: u64,
+    /// When it ends, in milliseconds from the start of the recording.
+    pub end_ms: u64,
+    /// How sure the engine is, 0 to 1, if it says.
+    pub confidence: Option<f64>,
+}
+
+/// The result of an engine. Nothing in it is invented: what an engine does not report is absent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transcript {
+    /// The whole text.
+    pub text: String,
+    /// The language that was recognised or used, as a BCP 47 tag.
+    pub language: Option<Language>,
+    /// How sure the engine is of the whole, 0 to 1.
+    pub confidence: Option<f64>,
+    /// The length of the recording in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// The words, in the order of their times.
+    pub words: Vec<Word>,
+    /// The utterances, where the engine reports them.
+    pub utterances: Vec<Utterance>,
+}
+
+impl Transcript {
+    /// The distinct speakers in the order in which they first speak.
+    pub fn speakers(&self) -> Vec<&str> {
+        let mut speakers: Vec<&str> = Vec::new();
+        let all = self.utterances.iter().filter_map(|u| u.speaker.as_deref());
+        for speaker in all.chain(self.words.iter().filter_map(|w| w.speaker.as_deref())) {
+            if !speakers.contains(&speaker) {
+                speakers.push(speaker);
+            }
+        }
+        speakers
+    }
+}
