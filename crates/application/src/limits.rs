@@ -61,7 +61,7 @@ pub struct Quotas([Option<u32>; BudgetName::TABLE.len()]);
 
 impl Quotas {
     /// How long every window lasts.
-    pub const WINDOW: Duration = Duration::from_secs(60);
+    pub const WINDOW: Duration = Duration::from_mins(1);
 
     /// No limits at all.
     pub const OFF: Self = Self([None; BudgetName::TABLE.len()]);

@@ -1,1 +1,12 @@
-//! stub
+//! The adapters behind the ports: persistence, engines, media, security.
+//!
+//! Invariants of absence: no actix, no OpenAPI, no environment; each adapter takes its own small
+//! configuration and knows no other adapter's tables.
+
+pub mod engines;
+pub mod events;
+pub mod limits;
+pub mod media;
+pub mod persistence;
+pub mod security;
+pub mod system;

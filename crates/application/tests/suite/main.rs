@@ -1,1 +1,6 @@
-//! stub
+//! The use cases and the engine, on fakes.
+
+mod accounts;
+mod engine;
+mod memory_contracts;
+mod transcriptions;

@@ -1,0 +1,1 @@
+//! Bringing audio here.

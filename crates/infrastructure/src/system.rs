@@ -1,0 +1,1 @@
+//! Time, identifiers and chance of the machine.
