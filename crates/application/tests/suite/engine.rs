@@ -6,7 +6,7 @@ use application::{
     Adapters, Engine, EngineConfig,
     ports::{
         AudioFile, Capabilities, FetchError, JobStore, MediaSource, PollAnswer, PortFailure,
-        SpeechError, SubmitAnswer, TranscriptionRepository, UserRepository,
+        SpeechError, SubmitAnswer, UserRepository,
     },
 };
 use async_trait::async_trait;
@@ -30,8 +30,7 @@ impl Bench {
         use application::ports::{Clock, Ids};
         let owner = UserId::from_uuid(fakes.ids.next());
         let email = Email::parse("owner@example.com").unwrap();
-        let user =
-            User::register(owner, email, None, PasswordDigest::new("x"), fakes.clock.now());
+        let user = User::register(owner, email, None, PasswordDigest::new("x"), fakes.clock.now());
         fakes.store.insert(&user).await.unwrap();
         Self { fakes, owner }
     }
@@ -85,7 +84,14 @@ impl Bench {
     }
 
     async fn found(&self, id: TranscriptionId) -> Transcription {
-        self.fakes.store.find(self.owner, id).await.unwrap().unwrap().transcription
+        self.fakes
+            .adapters()
+            .transcriptions
+            .find(self.owner, id)
+            .await
+            .unwrap()
+            .unwrap()
+            .transcription
     }
 
     async fn failure(&self, id: TranscriptionId) -> (FailureCode, Stage) {
@@ -106,11 +112,8 @@ fn harmless() -> ScriptedSpeech {
 
 /// Runs an engine in a runtime of its own until `reached` ends, and kills it there.
 async fn kill_when(engine: Arc<Engine>, reached: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.spawn(async move { engine.run_pending().await });
     reached.await;
     runtime.shutdown_background();
@@ -121,7 +124,7 @@ async fn a_job_passes_every_stage_and_is_paid_for_once() {
     let bench = Bench::default().await;
     let id = bench.enqueue().await;
     bench.engine().run_pending().await.unwrap();
-    let found = bench.fakes.store.find(bench.owner, id).await.unwrap().unwrap();
+    let found = bench.fakes.adapters().transcriptions.find(bench.owner, id).await.unwrap().unwrap();
     assert_eq!(found.transcription.status(), Status::Completed);
     assert_eq!(found.text, Some(small_transcript().text));
     assert_eq!(bench.fakes.speech.accepted().len(), 1);
@@ -251,8 +254,7 @@ async fn a_refusal_is_tried_again_under_a_new_submission() {
     let id = bench.enqueue().await;
     bench.hours(&bench.engine(), 1).await;
     assert_eq!(bench.status(id).await, Status::Completed);
-    let seqs: Vec<_> =
-        bench.fakes.store.submissions(id).iter().map(|s| (s.seq, s.state)).collect();
+    let seqs: Vec<_> = bench.fakes.store.submissions(id).iter().map(|s| (s.seq, s.state)).collect();
     assert_eq!(seqs, [(1, SubmissionState::Error), (2, SubmissionState::Finished)]);
     assert_eq!(bench.fakes.speech.count(SpeechMethod::Upload), 1, "the upload is used again");
 }
@@ -350,7 +352,7 @@ async fn an_upload_that_the_engine_lost_is_made_once_more() {
 #[tokio::test]
 async fn an_upload_too_old_to_be_relied_upon_is_made_anew() {
     let bench = Bench::default().await;
-    for _ in 0..260 {
+    for _ in 0..999 {
         bench.fakes.speech.next_submit(Err(speech_error(FailureCode::ProviderAuth)));
     }
     bench.enqueue().await;
