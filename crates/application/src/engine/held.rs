@@ -117,3 +117,62 @@ impl Fence {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::{Epoch, TranscriptionId};
+    use tokio::time::{Instant, timeout};
+    use uuid::Uuid;
+
+    use super::HeldLeases;
+
+    const FENCE: Duration = Duration::from_secs(40);
+    const JOB: TranscriptionId = TranscriptionId::from_uuid(Uuid::from_u128(1));
+
+    fn one() -> (HeldLeases, Epoch) {
+        (HeldLeases::new(FENCE), Epoch::new(1))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_heartbeat_the_fence_falls_by_itself() {
+        let (leases, epoch) = one();
+        let fence = leases.hold(JOB, epoch, Instant::now());
+        let still = timeout(FENCE - Duration::from_millis(1), fence.broken()).await;
+        assert!(still.is_err());
+        fence.broken().await;
+        assert!(fence.remaining().is_zero());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_heartbeat_counts_from_when_it_was_sent() {
+        let (leases, epoch) = one();
+        let fence = leases.hold(JOB, epoch, Instant::now());
+        let sent = Instant::now();
+        tokio::time::advance(Duration::from_secs(30)).await;
+        leases.renew(&[(JOB, epoch)], &[JOB], sent);
+        assert_eq!(fence.remaining(), Duration::from_secs(10));
+        leases.renew(&[(JOB, epoch)], &[JOB], Instant::now());
+        assert_eq!(fence.remaining(), FENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_missing_from_the_answer_breaks_the_fence_at_once() {
+        let (leases, epoch) = one();
+        let fence = leases.hold(JOB, epoch, Instant::now());
+        leases.renew(&[(JOB, epoch)], &[], Instant::now());
+        let broken = timeout(Duration::from_millis(1), fence.broken()).await;
+        assert!(broken.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_for_an_older_claim_says_nothing_of_the_newer_one() {
+        let (leases, epoch) = one();
+        let fence = leases.hold(JOB, epoch.next(), Instant::now());
+        leases.renew(&[(JOB, epoch)], &[], Instant::now());
+        leases.release(JOB, epoch);
+        assert!(leases.holds(JOB));
+        assert!(timeout(Duration::from_millis(1), fence.broken()).await.is_err());
+    }
+}
