@@ -162,3 +162,44 @@ fn retry_after(headers: &HeaderMap) -> Option<TimeDelta> {
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::next_hop;
+    use domain::{FailureCode, MediaUrl};
+    use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
+
+    fn hop(from: &str, location: &str) -> Result<String, FailureCode> {
+        let from = MediaUrl::parse(from).expect("a URL");
+        let location = HeaderValue::from_str(location).expect("a header");
+        let next = next_hop(&from, &HeaderMap::from_iter([(LOCATION, location)]));
+        next.map(|url| url.as_url().to_string()).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn https_never_falls_back_to_http() {
+        let (plain, tls) = ("http://a.test/x/y?q", "https://a.test/x/y?q");
+        for location in ["http://b.test/", "HTTP://b.test", "http://b.test:443/"] {
+            assert_eq!(hop(tls, location), Err(FailureCode::SourceForbidden), "{location}");
+            assert!(hop(plain, location).is_ok(), "{location}");
+        }
+        assert_eq!(hop(plain, "https://b.test/"), Ok("https://b.test/".into()));
+        assert_eq!(hop(tls, "https://b.test/"), Ok("https://b.test/".into()));
+    }
+
+    #[test]
+    fn a_relative_location_is_read_from_where_it_was_said() {
+        let from = "https://a.test:444/x/y?q#f";
+        assert_eq!(hop(from, "z"), Ok("https://a.test:444/x/z".into()));
+        assert_eq!(hop(from, "/z#t=1"), Ok("https://a.test:444/z".into()));
+        assert_eq!(hop(from, "//b.test/z"), Ok("https://b.test/z".into()));
+        assert_eq!(hop(from, "?p"), Ok("https://a.test:444/x/y?p".into()));
+    }
+
+    #[test]
+    fn a_location_with_credentials_is_refused() {
+        for location in ["https://u:p@b.test/", "//u@b.test/", "https:\\\\u:p@b.test"] {
+            assert_eq!(hop("https://a.test/", location), Err(FailureCode::SourceForbidden));
+        }
+    }
+}

@@ -16,6 +16,7 @@ use std::{
 use application::ports::FetchError;
 use domain::{FailureCode, SourceFacts, text};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
@@ -38,6 +39,10 @@ const CONTAINERS: [&str; 30] = [
     "flac", "flv", "iff", "loas", "matroska", "mov", "mp3", "mpeg", "mpegts", "mxf", "ogg", "qcp",
     "tta", "voc", "w64", "wav", "wv",
 ];
+
+/// What is asked for; some containers keep their tags with the stream.
+const ENTRIES: &str = "format=format_name,duration:format_tags=title:\
+                       stream=codec_type,duration:stream_tags=title";
 
 const MAX_STDOUT: u64 = 1_024 * 1_024;
 const MAX_STDERR: u64 = 64 * 1_024;
@@ -81,7 +86,7 @@ impl Ffprobe {
             .args(["-v", "error", "-protocol_whitelist", "file,pipe"])
             .args(["-format_whitelist", &CONTAINERS.join(",")])
             .args(["-print_format", "json", "-show_entries"])
-            .arg("format=format_name,duration:format_tags=title:stream=codec_type,duration")
+            .arg(ENTRIES)
             .args([OsStr::new("-i"), OsStr::new(AUDIO)])
             .current_dir(folder)
             .env_clear()
@@ -180,6 +185,8 @@ struct Report {
 struct Stream {
     codec_type: Option<String>,
     duration: Option<String>,
+    #[serde(default)]
+    tags: Tags,
 }
 
 #[derive(Debug, Deserialize)]
@@ -188,8 +195,11 @@ struct Format {
     names: String,
     duration: Option<String>,
     #[serde(default)]
-    tags: serde_json::Map<String, serde_json::Value>,
+    tags: Tags,
 }
+
+#[derive(Debug, Default, Deserialize)]
+struct Tags(Map<String, Value>);
 
 impl Report {
     fn facts(&self) -> Result<SourceFacts, &'static str> {
@@ -197,21 +207,26 @@ impl Report {
         if !self.format.names.split(',').any(known) {
             return Err("not a container of sound");
         }
-        let is_audio = |stream: &&Stream| stream.codec_type.as_deref() == Some("audio");
-        let mut audio = self.streams.iter().filter(is_audio).peekable();
-        if audio.peek().is_none() {
-            return Err("no stream of sound");
-        }
-        let longest = audio.filter_map(|stream| milliseconds(stream.duration.as_deref())).max();
-        let duration_ms = milliseconds(self.format.duration.as_deref()).or(longest);
-        Ok(SourceFacts { title: self.format.title(), duration_ms })
+        let audio: Vec<&Stream> = self.streams.iter().filter(|s| s.is_audio()).collect();
+        let Some(first) = audio.first() else { return Err("no stream of sound") };
+        let longest = audio.iter().filter_map(|s| milliseconds(s.duration.as_deref())).max();
+        Ok(SourceFacts {
+            title: self.format.tags.title().or_else(|| first.tags.title()),
+            duration_ms: milliseconds(self.format.duration.as_deref()).or(longest),
+        })
     }
 }
 
-impl Format {
+impl Stream {
+    fn is_audio(&self) -> bool {
+        self.codec_type.as_deref() == Some("audio")
+    }
+}
+
+impl Tags {
     /// Containers disagree about the case of the names of their tags.
     fn title(&self) -> Option<String> {
-        let tag = self.tags.iter().find(|(name, _)| name.eq_ignore_ascii_case("title"));
+        let tag = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case("title"));
         let title = text::tame(tag?.1.as_str()?, MAX_TITLE_CHARS);
         Some(title).filter(|title| !title.is_empty())
     }

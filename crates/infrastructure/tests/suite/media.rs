@@ -1,5 +1,7 @@
 //! Media files from servers that behave, and from ones that do not.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+
 mod fetching;
 mod guard;
 mod keeping;

@@ -2,9 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    future::Future,
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -16,6 +15,7 @@ use std::{
 use application::ports::{AudioFile, FetchError, MediaSource};
 use async_trait::async_trait;
 use domain::{AddressPolicy, FailureCode, MediaUrl, Source, TranscriptionId};
+use futures_util::future::BoxFuture;
 use infrastructure::media::{FetchLimits, MediaConfig, MediaLibrary, Resolver};
 use tempfile::TempDir;
 use tokio::{
@@ -27,6 +27,9 @@ use uuid::Uuid;
 
 pub(super) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// The network that is [`LOOPBACK`] and nothing else.
+pub(super) const ONLY: &str = "127.0.0.1/32";
+
 pub(super) const JOB: TranscriptionId = TranscriptionId::from_uuid(Uuid::from_u128(7));
 
 /// What a test builds a library from, to be changed before [`World::library`].
@@ -37,7 +40,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Loopback is exempted, so that local servers can be reached; nothing is probed.
+    /// [`LOOPBACK`] is exempted, so that local servers can be reached; nothing is probed.
     pub(super) fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let limits = FetchLimits {
@@ -51,7 +54,7 @@ impl World {
             work_dir: dir.path().join("data/work"),
             max_bytes: 1_000_000,
             max_seconds: 3_600,
-            policy: exempting("127.0.0.0/8"),
+            policy: exempting(ONLY),
             ffprobe: None,
             limits,
         };
@@ -162,7 +165,31 @@ impl Server {
         F: Fn(TcpStream, usize) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
+        Self::listening(TcpListener::bind((LOOPBACK, 0)).await.unwrap(), serve)
+    }
+
+    /// A server with `body`, and a canary on the same port of another address of this machine,
+    /// one that [`ONLY`] does not cover.
+    pub(super) async fn with_canary(body: &[u8]) -> (Self, Self) {
+        loop {
+            let inside = match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await {
+                Ok(listener) => listener,
+                Err(_) => TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).await.unwrap(),
+            };
+            let port = inside.local_addr().unwrap().port();
+            // Another process may have the port on the other address.
+            if let Ok(outside) = TcpListener::bind((LOOPBACK, port)).await {
+                let canary = Self::listening(inside, always(file(b"inside")));
+                return (Self::listening(outside, always(file(body))), canary);
+            }
+        }
+    }
+
+    fn listening<F, Fut>(listener: TcpListener, serve: F) -> Self
+    where
+        F: Fn(TcpStream, usize) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
         let address = listener.local_addr().unwrap();
         let (visits, heads) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<Vec<String>>>::default());
         let (count, seen, serve) = (visits.clone(), heads.clone(), Arc::new(serve));
@@ -182,15 +209,7 @@ impl Server {
 
     /// Answers everybody with the same bytes and closes.
     pub(super) async fn saying(answer: impl Into<Vec<u8>>) -> Self {
-        let answer = Arc::new(answer.into());
-        Self::start(move |mut stream, _| {
-            let answer = answer.clone();
-            async move {
-                stream.write_all(&answer).await.ok();
-                stream.shutdown().await.ok();
-            }
-        })
-        .await
+        Self::start(always(answer.into())).await
     }
 
     /// Answers with a file.
@@ -236,6 +255,17 @@ pub(super) fn file(body: &[u8]) -> Vec<u8> {
 
 pub(super) fn redirect(location: &str) -> Vec<u8> {
     format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n").into_bytes()
+}
+
+fn always(answer: Vec<u8>) -> impl Fn(TcpStream, usize) -> BoxFuture<'static, ()> {
+    let answer = Arc::new(answer);
+    move |mut stream, _| {
+        let answer = answer.clone();
+        Box::pin(async move {
+            stream.write_all(&answer).await.ok();
+            stream.shutdown().await.ok();
+        })
+    }
 }
 
 /// Bytes that no codec leaves alone.
