@@ -31,10 +31,7 @@ const SHORT_LEASE: Duration = Duration::from_secs(10);
 pub async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve => serve(settings).await,
-        Command::Openapi => {
-            println!("{}", api::openapi().to_pretty_json()?);
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Openapi => openapi(),
         Command::Config => {
             print!("{}", settings.describe());
             Ok(ExitCode::SUCCESS)
@@ -42,6 +39,15 @@ pub async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCod
         Command::Health(args) => health(&settings, Duration::from_secs(args.timeout)).await,
         Command::Migrate { action } => migrate(&settings, action).await,
     }
+}
+
+/// Prints the description; depends on no setting.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn openapi() -> anyhow::Result<ExitCode> {
+    println!("{}", api::openapi().to_pretty_json()?);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
@@ -139,7 +145,7 @@ async fn migrate(settings: &Settings, action: Migrate) -> anyhow::Result<ExitCod
     let store = SqliteStore::open(config, Arc::new(SystemClock)).await?;
     let db = store.connection();
     match action {
-        Migrate::Up => println!("{} applied", migration::up(db).await?),
+        Migrate::Up { steps: _ } => println!("{} applied", migration::up(db).await?),
         Migrate::Down { steps } => {
             migration::down(db, steps).await?;
             println!("{steps} taken back");

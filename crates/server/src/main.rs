@@ -14,22 +14,21 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command();
-    let settings = match Settings::read() {
-        Ok(settings) => settings,
-        // The description depends on no setting.
-        Err(_) if command == Command::Openapi => Settings::default(),
-        Err(error) => {
-            eprintln!("saas-ia: {error}");
-            return ExitCode::from(USAGE);
+    let done = if command == Command::Openapi {
+        commands::openapi()
+    } else {
+        match Settings::read() {
+            Ok(settings) => start(command, settings),
+            Err(error) => {
+                eprintln!("saas-ia: {error}");
+                return ExitCode::from(USAGE);
+            }
         }
     };
-    match start(command, settings) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("saas-ia: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(|error| {
+        eprintln!("saas-ia: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 fn start(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {

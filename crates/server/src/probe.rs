@@ -34,8 +34,8 @@ impl Probe {
     async fn migrations(&self) -> Check {
         let pending = timeout(DEADLINE, migration::pending(self.store.connection())).await;
         let (ok, detail) = match pending {
-            Ok(Ok(0)) => (true, "none pending".to_owned()),
-            Ok(Ok(count)) => (false, format!("{count} pending")),
+            Ok(Ok(names)) if names.is_empty() => (true, "none pending".to_owned()),
+            Ok(Ok(names)) => (false, format!("{} pending", names.len())),
             Ok(Err(_)) | Err(_) => (false, "cannot be read".to_owned()),
         };
         Check { name: "migrations", ok, required: true, detail }
