@@ -11,6 +11,8 @@ mod queue;
 mod records;
 mod state;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,

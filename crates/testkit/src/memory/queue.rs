@@ -143,26 +143,39 @@ impl State {
         limit: u32,
         now: DateTime<Utc>,
     ) -> Result<TickReport, PortFailure> {
-        let mut report =
-            TickReport { promoted: self.promote_due(limit, now)?, ..Default::default() };
-        for id in self.oldest(limit, |parts| match parts.state {
+        // Nothing is promoted that ends at once.
+        let mut report = self.reap_dead(limit, now);
+        report.expired = self.expire_late(limit, now);
+        report.promoted = self.promote_due(limit, now)?;
+        report.next_due = self.next_due();
+        Ok(report)
+    }
+
+    fn reap_dead(&mut self, limit: u32, now: DateTime<Utc>) -> TickReport {
+        let mut report = TickReport::default();
+        let dead = self.oldest(limit, |parts| match parts.state {
             JobState::Leased { until, .. } if until < now => Some(until),
             JobState::Leased { .. } | JobState::Scheduled | JobState::Ready | JobState::Waiting => {
                 None
             }
-        }) {
+        });
+        for id in dead {
             match self.end_or_free(id, |pair| pair.job.reap(&mut pair.transcription, now)) {
                 Some(Outcome::Ended) => report.crashed_out += 1,
                 Some(Outcome::Free | Outcome::Held) => report.reaped += 1,
                 None => {}
             }
         }
+        report
+    }
+
+    fn expire_late(&mut self, limit: u32, now: DateTime<Utc>) -> u32 {
+        let mut expired = 0;
         for id in self.oldest(limit, |parts| overdue_since(parts, now)) {
             let ended = self.end_or_free(id, |pair| pair.job.expire(&mut pair.transcription, now));
-            report.expired += u32::from(ended.is_some());
+            expired += u32::from(ended.is_some());
         }
-        report.next_due = self.next_due();
-        Ok(report)
+        expired
     }
 
     fn promote_due(&mut self, limit: u32, now: DateTime<Utc>) -> Result<u32, PortFailure> {
