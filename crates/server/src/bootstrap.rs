@@ -75,11 +75,7 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
             ..BcryptConfig::default()
         })),
         tokens: Arc::new(JwtTokens::new(
-            &JwtConfig {
-                secret,
-                algorithm: security.algorithm,
-                ttl: security.access_token_ttl,
-            },
+            &JwtConfig { secret, algorithm: security.algorithm, ttl: security.access_token_ttl },
             ids.clone(),
         )),
         health: Arc::new(Probe::new(store.clone(), data_dir, speech.name())),
@@ -90,10 +86,7 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
     })
 }
 
-fn speech(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Arc<dyn SpeechToText>> {
+fn speech(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn SpeechToText>> {
     let engine = &settings.engine;
     Ok(match &engine.choice {
         EngineChoice::Mock => Arc::new(MockEngine::new(engine.mock_delay, clock.clone())),

@@ -33,9 +33,7 @@ fn main() -> ExitCode {
 
 fn start(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     logging::init(&settings.log.filter, settings.log.format)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(commands::run(command, settings))
 }

@@ -1,12 +1,14 @@
 //! The job engine on fakes: what it does, and above all what it never does twice.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::sync::Arc;
 
 use application::{
     Adapters, Engine, EngineConfig,
     ports::{
-        AudioFile, Capabilities, FetchError, JobStore, MediaSource, PollAnswer, PortFailure,
-        SpeechError, SubmitAnswer, UserRepository,
+        AudioFile, Capabilities, Clock, EventBus, FetchError, Hint, Ids, JobStore, MediaSource,
+        PollAnswer, PortFailure, SpeechError, SpeechToText, SubmitAnswer, UserRepository,
     },
 };
 use async_trait::async_trait;
@@ -27,7 +29,6 @@ struct Bench {
 
 impl Bench {
     async fn new(fakes: Fakes) -> Self {
-        use application::ports::{Clock, Ids};
         let owner = UserId::from_uuid(fakes.ids.next());
         let email = Email::parse("owner@example.com").unwrap();
         let user = User::register(owner, email, None, PasswordDigest::new("x"), fakes.clock.now());
@@ -40,15 +41,10 @@ impl Bench {
     }
 
     fn engine(&self) -> Arc<Engine> {
-        self.engine_over(&self.fakes.adapters())
-    }
-
-    fn engine_over(&self, adapters: &Adapters) -> Arc<Engine> {
-        Engine::new(adapters, EngineConfig::default())
+        engine_over(&self.fakes.adapters())
     }
 
     async fn enqueue(&self) -> TranscriptionId {
-        use application::ports::{Clock, Ids, SpeechToText};
         let id = TranscriptionId::from_uuid(self.fakes.ids.next());
         let url = "https://example.com/speech.wav";
         let transcription = Transcription::request(
@@ -100,6 +96,10 @@ impl Bench {
             other => panic!("not failed: {other:?}"),
         }
     }
+}
+
+fn engine_over(adapters: &Adapters) -> Arc<Engine> {
+    Engine::new(adapters, EngineConfig::default())
 }
 
 fn harmless() -> ScriptedSpeech {
@@ -403,7 +403,6 @@ async fn a_running_engine_lets_go_of_a_canceled_job_at_once() {
     let handle = bench.engine().start();
     bench.fakes.media.gate().reached().await;
     bench.fakes.store.cancel(bench.owner, id).await.unwrap();
-    use application::ports::{EventBus, Hint};
     bench.fakes.events.publish(Hint::Changed(id));
     // The gate stays closed: the fetch itself is dropped.
     bench.fakes.media.gate().left().await;
@@ -468,7 +467,7 @@ async fn a_job_of_another_engine_waits_for_it() {
     let id = bench.enqueue().await;
     let other = Arc::new(ScriptedSpeech::default().named("other"));
     let adapters = Adapters { speech: other.clone(), ..bench.fakes.adapters() };
-    bench.hours(&bench.engine_over(&adapters), 1).await;
+    bench.hours(&engine_over(&adapters), 1).await;
     assert_eq!(bench.status(id).await, Status::Processing);
     assert!(other.calls().is_empty());
     bench.hours(&bench.engine(), 1).await;
@@ -479,7 +478,6 @@ async fn a_job_of_another_engine_waits_for_it() {
 async fn local_audio_of_jobs_that_ended_is_swept_away() {
     let bench = Bench::default().await;
     let alive = bench.enqueue().await;
-    use application::ports::Ids;
     let dead = TranscriptionId::from_uuid(bench.fakes.ids.next());
     let source = Source::parse("https://example.com/a.wav").unwrap();
     for id in [alive, dead] {
@@ -528,7 +526,7 @@ async fn a_panic_costs_the_job_and_not_the_process() {
     let bench = Bench::default().await;
     let id = bench.enqueue().await;
     let adapters = Adapters { media: Arc::new(Panics), ..bench.fakes.adapters() };
-    bench.hours(&bench.engine_over(&adapters), 2).await;
+    bench.hours(&engine_over(&adapters), 2).await;
     assert_eq!(bench.failure(id).await, (FailureCode::Internal, Stage::Fetching));
 }
 
