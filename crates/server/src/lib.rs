@@ -1,1 +1,5 @@
-//! stub
+//! The binary `saas-ia`: settings, composition root, command line.
+
+pub mod cli;
+pub mod logging;
+pub mod settings;
