@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_definition_is_sound() {
-        Cli::command_factory().debug_assert();
+        <Cli as CommandFactory>::command().debug_assert();
     }
 
     #[test]
@@ -100,12 +100,6 @@ mod tests {
             ("worker", None),
         ] {
             assert_eq!(parse(words), command, "{words}");
-        }
-    }
-
-    impl Cli {
-        fn command_factory() -> clap::Command {
-            <Self as CommandFactory>::command()
         }
     }
 }

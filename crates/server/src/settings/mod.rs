@@ -6,6 +6,7 @@
 //! environment. An empty value is no value. Every fault is reported at once, by name.
 
 mod describe;
+mod engine;
 mod groups;
 mod reader;
 mod secret_key;
@@ -14,9 +15,9 @@ mod values;
 
 use std::{fmt, path::PathBuf};
 
+pub use engine::{EngineChoice, EngineSettings};
 pub use groups::{
-    EngineChoice, EngineSettings, HttpSettings, JobSettings, LogSettings, MediaSettings,
-    SecuritySettings, StorageSettings,
+    HttpSettings, JobSettings, LogSettings, MediaSettings, SecuritySettings, StorageSettings,
 };
 pub use secret_key::SecretKey;
 pub use sources::Sources;

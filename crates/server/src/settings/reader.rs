@@ -38,12 +38,13 @@ impl Reader {
     }
 
     fn lay_file(&mut self, file: &str, text: &str) {
-        let table = match text.trim_start_matches('\u{feff}').parse::<toml::Table>() {
+        let text = text.trim_start_matches('\u{feff}');
+        let table = match text.parse::<toml::Table>() {
             Ok(table) => table,
             Err(error) => {
                 // Only the bare message: the full one repeats the line, which may hold a secret.
-                let at = error.span().map_or(0, |span| span.start.min(text.len()));
-                let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+                let at = error.span().map_or(0, |span| span.start);
+                let line = text.get(..at).unwrap_or(text).split('\n').count();
                 let problem = format!("is not TOML, at line {line}");
                 return self.fault(file, problem);
             }

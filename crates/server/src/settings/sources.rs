@@ -44,16 +44,9 @@ pub(super) struct Value {
 pub(super) type Layers = BTreeMap<String, Value>;
 
 impl Sources {
-    /// Reads the environment of this process, `.env` and the folder of files.
+    /// Reads the environment of this process and the files of its working directory.
     pub fn read() -> Self {
-        let mut sources = Self::default();
-        sources.read_environment();
-        sources.dotenv = sources.read_file(Path::new(".env"));
-        sources.read_folder();
-        sources
-    }
-
-    fn read_environment(&mut self) {
+        let (mut env, mut faults) = (BTreeMap::new(), Vec::new());
         for (name, value) in std::env::vars_os() {
             let Ok(name) = name.into_string() else { continue };
             if !NAMES.contains(&name.as_str()) && !UNUSED.contains(&name.as_str()) {
@@ -61,16 +54,28 @@ impl Sources {
             }
             match value.into_string() {
                 Ok(value) => {
-                    self.env.insert(name, value);
+                    env.insert(name, value);
                 }
-                Err(_) => self.fault(name, "is not UTF-8"),
+                Err(_) => faults.push(Fault { name, problem: "is not UTF-8".to_owned() }),
             }
         }
+        let mut sources = Self::gather(env, Path::new(""));
+        sources.faults.extend(faults);
+        sources
     }
 
-    fn read_folder(&mut self) {
+    /// Adds the files that a process with this environment reads in `folder`: `.env`, and those
+    /// of `CONFIG_DIR` or `config`.
+    pub fn gather(env: BTreeMap<String, String>, folder: &Path) -> Self {
+        let mut sources = Self { env, ..Self::default() };
+        sources.dotenv = sources.read_file(&folder.join(".env"));
+        sources.read_folder(folder);
+        sources
+    }
+
+    fn read_folder(&mut self, folder: &Path) {
         let chosen = self.environment_layer().0.remove("CONFIG_DIR").map(PathBuf::from);
-        let dir = chosen.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DIR));
+        let dir = folder.join(chosen.as_deref().unwrap_or(Path::new(DEFAULT_DIR)));
         if !dir.is_dir() {
             if chosen.is_some() {
                 self.fault("CONFIG_DIR", "is not a folder");
@@ -111,15 +116,12 @@ impl Sources {
         if named.is_none_or(|name| name == Environment::Development.as_str()) {
             let text = self.dotenv.as_deref().unwrap_or_default().trim_start_matches('\u{feff}');
             for line in dotenvy::from_read_iter(text.as_bytes()) {
-                match line {
-                    Ok((name, value)) => {
-                        merged.extend(filled(&value).map(|value| (name, value)));
-                    }
+                if let Ok((name, value)) = line {
+                    merged.extend(filled(&value).map(|value| (name, value)));
+                } else {
                     // The library's error repeats the line, which may hold a secret.
-                    Err(_) => {
-                        let problem = "has a line that is not NAME=value".to_owned();
-                        fault = Some(Fault { name: ".env".to_owned(), problem });
-                    }
+                    let problem = "has a line that is not NAME=value".to_owned();
+                    fault = Some(Fault { name: ".env".to_owned(), problem });
                 }
             }
         }

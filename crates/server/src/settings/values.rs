@@ -104,7 +104,7 @@ fn origin(text: &str) -> Result<String, String> {
     if bare { Ok(url.origin().ascii_serialization()) } else { Err(refused()) }
 }
 
-/// The address of an API, without a closing slash.
+/// The address of an API.
 pub(super) fn base_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
@@ -137,17 +137,18 @@ pub(super) fn rate_limits(text: &str) -> Result<Quotas, String> {
             return Err(format!("sets {} twice", name.as_str()));
         }
         seen.push(name);
-        quotas.set(name, quota_of(quota.trim()).ok_or("must give each budget N/minute or off")?);
+        quotas.set(name, quota_of(quota.trim())?);
     }
     Ok(quotas)
 }
 
-fn quota_of(text: &str) -> Option<Option<u32>> {
+fn quota_of(text: &str) -> Result<Option<u32>, &'static str> {
     if text == "off" {
-        return Some(None);
+        return Ok(None);
     }
-    let quota = text.strip_suffix("/minute")?.trim().parse().ok()?;
-    (1..=1_000_000).contains(&quota).then_some(Some(quota))
+    let number = text.strip_suffix("/minute").and_then(|number| number.trim().parse().ok());
+    let quota = number.filter(|quota| (1..=1_000_000).contains(quota));
+    quota.map(Some).ok_or("must give each budget N/minute or off")
 }
 
 /// `off`, `500/s`, or `500/s,burst=1000`; without a burst it is twice the rate.
