@@ -1,1 +1,19 @@
-//! Databases.
+//! Databases. One store keeps accounts, transcriptions and jobs, because they change together.
+//!
+//! Invariants: every change is one transaction, begun with the write lock taken; what a change
+//! means is decided by the domain, on rows loaded in that transaction; no entity leaves this
+//! module.
+
+#[expect(
+    unreachable_pub,
+    reason = "the derives of an entity need its types to be nominally public"
+)]
+mod entities;
+mod fault;
+mod jobs;
+mod rows;
+mod sqlite;
+mod transcriptions;
+mod users;
+
+pub use sqlite::{OpenError, SqliteConfig, SqliteStore};

@@ -1,0 +1,116 @@
+//! What goes wrong with a database, sorted into what passes and what does not.
+//!
+//! No text made here holds a value of a row or of a statement: it may be logged.
+
+use std::{future::Future, time::Duration};
+
+use application::ports::PortFailure;
+use domain::InvalidTransition;
+use sea_orm::{DbErr, RuntimeErr, SqlxError};
+use uuid::Uuid;
+
+/// How long a call may take as a whole, waiting for the write lock included.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A row that no value of the domain can have written.
+#[derive(Debug, thiserror::Error)]
+#[error("row {id} of {table} is corrupt: {why}")]
+pub(super) struct CorruptRow {
+    pub(super) table: &'static str,
+    pub(super) id: Uuid,
+    pub(super) why: &'static str,
+}
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StoreError {
+    #[error("the database refused")]
+    Database(#[from] DbErr),
+    #[error(transparent)]
+    Corrupt(#[from] CorruptRow),
+    #[error(transparent)]
+    Transition(#[from] InvalidTransition),
+    #[error("{0}")]
+    Broken(&'static str),
+}
+
+/// Why a call ends early: the answer that its port has for it, or a failure.
+pub(super) enum Stop<E> {
+    Refused(E),
+    Failed(StoreError),
+}
+
+impl<E, F: Into<StoreError>> From<F> for Stop<E> {
+    fn from(failure: F) -> Self {
+        Self::Failed(failure.into())
+    }
+}
+
+/// What is logged of a database's error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Fault(String);
+
+/// Runs one call of a port under its deadline.
+pub(super) async fn bounded<T, E: From<PortFailure>>(
+    operation: &'static str,
+    work: impl Future<Output = Result<T, Stop<E>>> + Send,
+) -> Result<T, E> {
+    match tokio::time::timeout(CALL_TIMEOUT, work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Stop::Refused(refusal))) => Err(refusal),
+        Ok(Err(Stop::Failed(failure))) => Err(port_failure(operation, failure).into()),
+        Err(_) => Err(PortFailure::transient(operation, "the database took too long").into()),
+    }
+}
+
+fn port_failure(operation: &'static str, failure: StoreError) -> PortFailure {
+    match failure {
+        StoreError::Database(error) if passes(&error) => {
+            PortFailure::transient(operation, describe(&error))
+        }
+        StoreError::Database(error) => PortFailure::permanent(operation, describe(&error)),
+        other => PortFailure::permanent(operation, other),
+    }
+}
+
+/// Whether trying again may help: somebody else writes, the pool is used up, the disk is full.
+fn passes(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) => true,
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_ref() {
+            SqlxError::PoolTimedOut | SqlxError::PoolClosed | SqlxError::Io(_) => true,
+            SqlxError::Database(error) => {
+                // The low byte of an extended result code is the primary one.
+                const BUSY_LOCKED_FULL: [i32; 3] = [5, 6, 13];
+                let code = error.code().and_then(|code| code.parse::<i32>().ok());
+                code.is_some_and(|code| BUSY_LOCKED_FULL.contains(&(code & 0xff)))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn describe(error: &DbErr) -> Fault {
+    Fault(match error {
+        DbErr::ConnectionAcquire(error) => error.to_string(),
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_ref() {
+            // SQLite names tables, columns and constraints, never values.
+            SqlxError::Database(error) => error.to_string(),
+            SqlxError::Io(error) => format!("input or output failed: {}", error.kind()),
+            SqlxError::ColumnDecode { index, .. } => format!("column {index} cannot be read"),
+            SqlxError::PoolTimedOut => "no connection became free in time".to_owned(),
+            SqlxError::PoolClosed => "the database is closed".to_owned(),
+            _ => "the driver failed".to_owned(),
+        },
+        DbErr::RecordNotInserted => "nothing was inserted".to_owned(),
+        DbErr::RecordNotUpdated => "nothing was updated".to_owned(),
+        DbErr::Type(_) | DbErr::Json(_) => "a column cannot be read".to_owned(),
+        _ => "the mapping failed".to_owned(),
+    })
+}

@@ -1,0 +1,164 @@
+//! Handing out ready jobs, in the order of the fair queue, within every limit.
+
+use std::collections::HashMap;
+
+use application::ports::{ClaimRequest, Claimed, Lease, PortFailure};
+use chrono::{DateTime, Utc};
+use domain::Stage;
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::Expr,
+};
+use uuid::Uuid;
+
+use super::{
+    delta,
+    enqueue::advance_clock,
+    load::{self, Live, save_jobs, save_transcription},
+};
+use crate::persistence::{
+    entities::jobs::{Column, Entity, Model},
+    fault::{Stop, StoreError},
+    sqlite::WriteTx,
+};
+
+pub(super) async fn claim(
+    tx: &WriteTx,
+    request: &ClaimRequest,
+    now: DateTime<Utc>,
+) -> Result<Vec<Claimed>, Stop<PortFailure>> {
+    let mut claimed = lease(tx, request, now).await?;
+    let ids = claimed.iter().map(|live| live.job.parts().id);
+    let mut submissions = load::latest_submissions(tx, ids).await?;
+    Ok(claimed
+        .drain(..)
+        .map(|Live { job, transcription, .. }| {
+            let parts = job.parts();
+            Claimed {
+                lease: Lease { job: parts.id, epoch: parts.epoch },
+                submission: submissions.remove(&parts.id),
+                job,
+                transcription,
+            }
+        })
+        .collect())
+}
+
+async fn lease(
+    tx: &WriteTx,
+    request: &ClaimRequest,
+    now: DateTime<Utc>,
+) -> Result<Vec<Live>, StoreError> {
+    let picked = pick(tx, request).await?;
+    let Some(last) = picked.last() else { return Ok(Vec::new()) };
+    // They are in the order of their places, so the last one is the furthest.
+    advance_clock(tx, last.vtime).await?;
+    let mut claimed = load::with_transcriptions(tx, picked).await?;
+    for live in &mut claimed {
+        live.job.lease(request.worker, now + delta(request.lease))?;
+        let before = live.transcription.status();
+        live.transcription.start(now)?;
+        if live.transcription.status() != before {
+            save_transcription(tx, &live.transcription).await?;
+        }
+    }
+    let jobs: Vec<_> = claimed.iter().map(|live| &live.job).collect();
+    save_jobs(tx, &jobs).await?;
+    Ok(claimed)
+}
+
+/// Walks the queue from its head and takes every job that the limits admit, until the slots are
+/// filled. Each further page leaves out whom the limits have shut out meanwhile, so a user with
+/// ten thousand jobs costs one scan of an index, not ten thousand rows.
+async fn pick(tx: &WriteTx, request: &ClaimRequest) -> Result<Vec<Model>, StoreError> {
+    let slots = request.slots as usize;
+    let size = request.slots.saturating_mul(8).max(64);
+    let mut limits = Limits::load(tx, request).await?;
+    let mut picked: Vec<Model> = Vec::new();
+    let mut behind = None;
+    while picked.len() < slots {
+        let page = queue(&limits, behind).limit(u64::from(size)).all(tx.db()).await?;
+        let whole = page.len() < size as usize;
+        behind = page.last().map(|row| (row.vtime, row.id));
+        for row in page {
+            if picked.len() < slots && limits.admit(&row) {
+                picked.push(row);
+            }
+        }
+        if whole {
+            break;
+        }
+    }
+    Ok(picked)
+}
+
+fn queue(limits: &Limits, behind: Option<(f64, Uuid)>) -> Select<Entity> {
+    let mut rest = Condition::all()
+        // As constants, so that SQLite sees that the partial index holds these rows.
+        .add(Expr::cust("state = 'ready'"))
+        .add(Column::UserId.is_not_in(limits.full_owners()));
+    if limits.room == 0 {
+        rest = rest.add(Column::Stage.eq(Stage::Storing.as_str()));
+    }
+    if let Some((vtime, id)) = behind {
+        let further = Condition::any().add(Column::Vtime.gt(vtime)).add(Column::Id.gt(id));
+        rest = rest.add(Column::Vtime.gte(vtime)).add(further);
+    }
+    Entity::find().filter(rest).order_by_asc(Column::Vtime).order_by_asc(Column::Id)
+}
+
+/// What may still be leased.
+struct Limits {
+    per_owner: u32,
+    /// How many more jobs may be at the engine or on their way there.
+    room: u32,
+    leased: HashMap<Uuid, u32>,
+}
+
+impl Limits {
+    async fn load(tx: &WriteTx, request: &ClaimRequest) -> Result<Self, StoreError> {
+        let storing = Stage::Storing.as_str();
+        let counts: Vec<(Uuid, String, String, i64)> = Entity::find()
+            .select_only()
+            .columns([Column::UserId, Column::State, Column::Stage])
+            .column_as(Column::Id.count(), "jobs")
+            .filter(Expr::cust("state IN ('leased', 'waiting')"))
+            .group_by(Column::UserId)
+            .group_by(Column::State)
+            .group_by(Column::Stage)
+            .into_tuple()
+            .all(tx.db())
+            .await?;
+        let (mut leased, mut at_engine) = (HashMap::new(), 0_u32);
+        for (owner, state, stage, count) in counts {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            if state == "waiting" || stage != storing {
+                at_engine = at_engine.saturating_add(count);
+            }
+            if state == "leased" {
+                *leased.entry(owner).or_default() += count;
+            }
+        }
+        let room = request.provider_cap.map_or(u32::MAX, |cap| cap.saturating_sub(at_engine));
+        Ok(Self { per_owner: request.per_owner, room, leased })
+    }
+
+    fn full_owners(&self) -> Vec<Uuid> {
+        let full = self.leased.iter().filter(|(_, count)| **count >= self.per_owner);
+        full.map(|(owner, _)| *owner).collect()
+    }
+
+    /// Counts a job in, if nothing stands against it.
+    fn admit(&mut self, row: &Model) -> bool {
+        let storing = row.stage == Stage::Storing.as_str();
+        let leased = self.leased.entry(row.user_id).or_default();
+        if *leased >= self.per_owner || (!storing && self.room == 0) {
+            return false;
+        }
+        *leased += 1;
+        if !storing {
+            self.room -= 1;
+        }
+        true
+    }
+}

@@ -1,0 +1,123 @@
+//! What the holder of a lease does: keep it, and move the job.
+
+use application::ports::{CommitError, Lease, PortFailure, StepEffects};
+use chrono::{DateTime, Utc};
+use domain::{Epoch, Outcome, Step, SubmissionId, SubmissionState, TranscriptionId, WorkerId};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    sea_query::Expr,
+};
+use uuid::Uuid;
+
+use super::load::{Attempt, close_accepted, under_epoch};
+use crate::persistence::{
+    entities::{jobs, submissions, transcripts},
+    fault::{Stop, StoreError},
+    rows,
+    sqlite::WriteTx,
+};
+
+pub(super) async fn prolong(
+    tx: &WriteTx,
+    worker: WorkerId,
+    held: &[(TranscriptionId, Epoch)],
+    until: DateTime<Utc>,
+) -> Result<Vec<TranscriptionId>, Stop<PortFailure>> {
+    let leased: Vec<(Uuid, i64)> = jobs::Entity::find()
+        .select_only()
+        .columns([jobs::Column::Id, jobs::Column::Epoch])
+        .filter(jobs::Column::Id.is_in(held.iter().map(|(id, _)| id.as_uuid())))
+        .filter(jobs::Column::LeaseOwner.eq(worker.as_uuid()))
+        .into_tuple()
+        .all(tx.db())
+        .await?;
+    let kept: Vec<TranscriptionId> = held
+        .iter()
+        .filter(|(id, epoch)| {
+            leased.iter().any(|(job, stored)| {
+                *job == id.as_uuid() && u64::try_from(*stored) == Ok(epoch.get())
+            })
+        })
+        .map(|(id, _)| *id)
+        .collect();
+    if !kept.is_empty() {
+        jobs::Entity::update_many()
+            .col_expr(jobs::Column::LeaseUntil, Expr::value(until))
+            .filter(jobs::Column::Id.is_in(kept.iter().map(TranscriptionId::as_uuid)))
+            .exec(tx.db())
+            .await?;
+    }
+    Ok(kept)
+}
+
+pub(super) async fn commit(
+    tx: &WriteTx,
+    lease: &Lease,
+    step: Step,
+    effects: StepEffects,
+    now: DateTime<Utc>,
+) -> Result<Outcome, Stop<CommitError>> {
+    let held = under_epoch(tx, lease.job, lease.epoch, "leased").await?;
+    let mut live = held.ok_or(Stop::Refused(CommitError::LeaseLost))?;
+    let attempt = attempt(&step);
+    let completes = matches!(step, Step::Complete(_));
+    let outcome = live.job.apply(step, &mut live.transcription, now)?;
+    if let Some((id, provider_id)) = effects.accepted {
+        accept(tx, lease.job, id, provider_id).await?;
+    }
+    if let Some(id) = effects.refused {
+        refuse(tx, lease.job, id).await?;
+    }
+    if completes {
+        close_accepted(tx, &live.job, SubmissionState::Finished).await?;
+    }
+    if let Some(transcript) = effects.transcript {
+        let row = rows::transcripts::row(lease.job, transcript)?;
+        let row = row.into_active_model().reset_all();
+        transcripts::Entity::insert(row).exec_without_returning(tx.db()).await?;
+    }
+    live.save(tx, outcome, attempt, now).await?;
+    Ok(outcome)
+}
+
+/// What the history says of a step; nothing of one that keeps its holder.
+fn attempt(step: &Step) -> Option<Attempt> {
+    match step {
+        Step::Fetched(_) | Step::Uploaded(_) => None,
+        Step::Submitted { .. } => Some(Attempt::new("submitted")),
+        Step::Retry { failure, .. } => Some(Attempt::failed("retry", failure)),
+        Step::Snooze { failure, .. } => Some(Attempt::failed("snooze", failure)),
+        Step::Release => Some(Attempt::new("release")),
+        Step::Fail(failure) => Some(Attempt::failed("fail", failure)),
+        Step::Complete(_) => Some(Attempt::new("complete")),
+    }
+}
+
+async fn accept(
+    tx: &WriteTx,
+    job: TranscriptionId,
+    id: SubmissionId,
+    provider_id: String,
+) -> Result<(), StoreError> {
+    let accepted = open_intent(job, id)
+        .col_expr(submissions::Column::State, Expr::value(SubmissionState::Accepted.as_str()))
+        .col_expr(submissions::Column::ProviderId, Expr::value(provider_id));
+    one(accepted.exec(tx.db()).await?.rows_affected)
+}
+
+async fn refuse(tx: &WriteTx, job: TranscriptionId, id: SubmissionId) -> Result<(), StoreError> {
+    let refused = open_intent(job, id)
+        .col_expr(submissions::Column::State, Expr::value(SubmissionState::Error.as_str()));
+    one(refused.exec(tx.db()).await?.rows_affected)
+}
+
+fn open_intent(job: TranscriptionId, id: SubmissionId) -> sea_orm::UpdateMany<submissions::Entity> {
+    submissions::Entity::update_many()
+        .filter(submissions::Column::Id.eq(id.as_uuid()))
+        .filter(submissions::Column::JobId.eq(job.as_uuid()))
+        .filter(submissions::Column::State.eq(SubmissionState::Intent.as_str()))
+}
+
+fn one(touched: u64) -> Result<(), StoreError> {
+    if touched == 1 { Ok(()) } else { Err(StoreError::Broken("the submission is not open")) }
+}

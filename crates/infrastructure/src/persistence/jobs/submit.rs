@@ -1,0 +1,42 @@
+//! Writing down that a submission is about to leave.
+
+use application::ports::{IntentError, Lease, NewSubmission};
+use chrono::{DateTime, Utc};
+use domain::{Submission, SubmissionState};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+
+use super::load::{latest_submissions, under_epoch};
+use crate::persistence::{entities::submissions, fault::Stop, rows, sqlite::WriteTx};
+
+pub(super) async fn intend(
+    tx: &WriteTx,
+    lease: &Lease,
+    new: NewSubmission,
+    now: DateTime<Utc>,
+) -> Result<Submission, Stop<IntentError>> {
+    let held = under_epoch(tx, lease.job, lease.epoch, "leased").await?;
+    let live = held.ok_or(Stop::Refused(IntentError::LeaseLost))?;
+    let last = latest_submissions(tx, [lease.job]).await?.remove(&lease.job);
+    // Only the latest can be open: another is never written down while one is.
+    let open = last.as_ref().is_some_and(|last| {
+        matches!(last.state, SubmissionState::Intent | SubmissionState::Accepted)
+    });
+    if open {
+        return Err(Stop::Refused(IntentError::AlreadyOpen));
+    }
+    let submission = Submission {
+        id: new.id,
+        job: lease.job,
+        seq: last.map_or(1, |last| last.seq + 1),
+        upload_url: new.upload_url,
+        epoch: lease.epoch,
+        state: SubmissionState::Intent,
+        provider_id: None,
+        intent_at: now,
+    };
+    let row = rows::submissions::row(&submission, &live.transcription.parts().engine);
+    submissions::Entity::insert(row.into_active_model().reset_all())
+        .exec_without_returning(tx.db())
+        .await?;
+    Ok(submission)
+}

@@ -1,0 +1,227 @@
+//! Opening a `SQLite` file: one connection that writes, some that read.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use application::ports::{Clock, PortFailure};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sqlx::{
+    ConnectOptions as _,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::fault::{Stop, bounded};
+
+/// How long a call waits for a connection; calls queue in the order in which they came.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a statement waits for a writer in another process, such as a migration.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements kept by each connection.
+const STATEMENTS: usize = 256;
+/// How far the write-ahead log is cut back after a checkpoint.
+const JOURNAL_BYTES: &str = "67108864";
+
+/// Where the database is, and how it is used.
+#[derive(Debug, Clone)]
+pub struct SqliteConfig {
+    /// The database file. It and its directory are created where they are missing.
+    pub path: PathBuf,
+    /// How many connections read; at least 1.
+    pub readers: u32,
+    /// Whether to hold `<path>.lock` for as long as the store is open. Whatever runs jobs must;
+    /// commands beside a running service must not.
+    pub lock: bool,
+}
+
+impl SqliteConfig {
+    /// The file at `path` with four readers, held exclusively.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), readers: 4, lock: true }
+    }
+}
+
+/// Why a database was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("another process uses this database: it holds the lock on {}", .0.display())]
+    InUse(PathBuf),
+    /// A file or its directory cannot be made or opened.
+    #[error("cannot open {}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is there, and is not a database that can be used.
+    #[error("cannot use {} as a database", path.display())]
+    Database {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: DbErr,
+    },
+}
+
+/// Accounts, transcriptions and jobs in one `SQLite` file, for one process.
+pub struct SqliteStore {
+    pub(super) writer: Writer,
+    pub(super) reader: Reader,
+    clock: Arc<dyn Clock>,
+    /// Released by the operating system when it is closed, however the process ends.
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens the database. Its schema is left as it is: see the crate `migration`.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] when another process holds the lock; else what the file system or
+    /// `SQLite` has against it.
+    pub async fn open(config: SqliteConfig, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let path = config.path;
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)
+                .map_err(|source| OpenError::File { path: directory.to_owned(), source })?;
+        }
+        let lock = if config.lock { Some(lock(&path)?) } else { None };
+        // SQLite gives its other files the mode of this one.
+        private_file(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
+        let unusable = |source| OpenError::Database { path: path.clone(), source };
+        let writer = connect(options(&path), 1).await.map_err(unusable)?;
+        let read_only = options(&path).pragma("query_only", "ON");
+        let reader = connect(read_only, config.readers.max(1)).await.map_err(unusable)?;
+        Ok(Self { writer: Writer(writer), reader: Reader(reader), clock, _lock: lock })
+    }
+
+    /// The connection that writes, for migrations.
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.writer.0
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`PortFailure`] when there is none in time.
+    pub async fn ping(&self) -> Result<(), PortFailure> {
+        bounded("database.ping", async {
+            self.reader.db().execute_unprepared("SELECT 1").await?;
+            Ok::<_, Stop<PortFailure>>(())
+        })
+        .await
+    }
+
+    /// Closes the connections, after what runs on them, and gives the lock back.
+    pub async fn close(self) {
+        // Readers first: the last connection to close tidies the write-ahead log away.
+        for connection in [self.reader.0, self.writer.0] {
+            if let Err(error) = connection.close().await {
+                tracing::warn!(event = "database_close_failed", %error, "closing the database failed");
+            }
+        }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+/// The one connection that may write.
+pub(super) struct Writer(DatabaseConnection);
+
+impl Writer {
+    /// Begins a transaction with the write lock taken, so that what it reads cannot change under
+    /// it, and it cannot fail for having read too early.
+    pub(super) async fn begin(&self) -> Result<WriteTx, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.0.begin_with_options(options).await.map(WriteTx)
+    }
+}
+
+/// A change under way: undone unless it is committed. Whoever changes a row asks for one of these.
+pub(super) struct WriteTx(DatabaseTransaction);
+
+impl WriteTx {
+    pub(super) fn db(&self) -> &DatabaseTransaction {
+        &self.0
+    }
+
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        self.0.commit().await
+    }
+}
+
+/// Connections that `SQLite` itself keeps from writing.
+pub(super) struct Reader(DatabaseConnection);
+
+impl Reader {
+    pub(super) fn db(&self) -> &DatabaseConnection {
+        &self.0
+    }
+}
+
+async fn connect(
+    options: SqliteConnectOptions,
+    connections: u32,
+) -> Result<DatabaseConnection, DbErr> {
+    // The address is a placeholder that names the driver: not every path fits in an address.
+    let mut pool = ConnectOptions::new("sqlite::memory:");
+    pool.min_connections(1)
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_opts(move |_| options.clone());
+    Database::connect(pool).await
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A submission that was written down must survive a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .pragma("journal_size_limit", JOURNAL_BYTES)
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging()
+}
+
+fn lock(database: &Path) -> Result<File, OpenError> {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let file =
+        private_file(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path)),
+        Err(TryLockError::Error(source)) => Err(OpenError::File { path, source }),
+    }
+}
+
+/// Opens a file, and creates it so that only its owner can read it.
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

@@ -1,0 +1,139 @@
+//! What users see, in `SQLite`. Every query names the owner.
+
+use application::ports::{Found, PortFailure, TranscriptionRepository};
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{
+    Cursor, ListFilter, Page, PageRequest, Transcript, Transcription, TranscriptionId, UserId,
+};
+use sea_orm::{
+    ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, JoinType, PaginatorTrait,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, RelationDef, Select,
+};
+
+use super::{
+    SqliteStore,
+    entities::{
+        transcriptions::{Column, Entity, Model},
+        transcripts,
+    },
+    fault::{Stop, bounded},
+    rows::{transcriptions::restore, transcripts as transcript_rows},
+};
+
+#[async_trait]
+impl TranscriptionRepository for SqliteStore {
+    async fn find(&self, owner: UserId, id: TranscriptionId) -> Result<Option<Found>, PortFailure> {
+        bounded("transcriptions.find", async {
+            let found = Entity::find_by_id(id.as_uuid())
+                .filter(Column::UserId.eq(owner.as_uuid()))
+                .join(JoinType::LeftJoin, to_transcript())
+                .column_as(transcripts::Column::Text, "transcript_text")
+                .into_model::<WithText>()
+                .one(self.reader.db())
+                .await?;
+            let Some(WithText { row, text }) = found else { return Ok(None) };
+            Ok::<_, Stop<PortFailure>>(Some(Found { transcription: restore(row)?, text }))
+        })
+        .await
+    }
+
+    async fn transcript(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+    ) -> Result<Option<Transcript>, PortFailure> {
+        bounded("transcriptions.transcript", async {
+            let found = transcripts::Entity::find_by_id(id.as_uuid())
+                .join(JoinType::InnerJoin, to_transcript().rev())
+                .filter(Column::UserId.eq(owner.as_uuid()))
+                .one(self.reader.db())
+                .await?;
+            Ok::<_, Stop<PortFailure>>(found.map(transcript_rows::restore).transpose()?)
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        owner: UserId,
+        filter: &ListFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Transcription>, PortFailure> {
+        bounded("transcriptions.list", async {
+            let size = usize::from(page.size.get());
+            let rows = selected(owner, filter)
+                .filter(page.after.map_or_else(Condition::all, behind))
+                .order_by_desc(Column::CreatedAt)
+                .order_by_desc(Column::Id)
+                .offset(page.skip.min(i64::MAX.unsigned_abs()))
+                // One more than asked for tells whether there is a next page.
+                .limit(u64::from(page.size.get()) + 1)
+                .all(self.reader.db())
+                .await?;
+            let more = rows.len() > size;
+            let items = rows.into_iter().take(size).map(restore).collect::<Result<Vec<_>, _>>()?;
+            let next = items
+                .last()
+                .filter(|_| more)
+                .map(|last| Cursor { created_at: last.parts().created_at, id: last.parts().id });
+            Ok::<_, Stop<PortFailure>>(Page { items, next })
+        })
+        .await
+    }
+
+    async fn count(&self, owner: UserId, filter: &ListFilter) -> Result<u64, PortFailure> {
+        bounded("transcriptions.count", async {
+            Ok::<_, Stop<PortFailure>>(selected(owner, filter).count(self.reader.db()).await?)
+        })
+        .await
+    }
+}
+
+fn selected(owner: UserId, filter: &ListFilter) -> Select<Entity> {
+    let mut select = Entity::find().filter(Column::UserId.eq(owner.as_uuid()));
+    if let Some(status) = filter.status {
+        select = select.filter(Column::Status.eq(status.as_str()));
+    }
+    if let Some(after) = filter.created_after {
+        select = select.filter(Column::CreatedAt.gt(comparable(after)));
+    }
+    if let Some(before) = filter.created_before {
+        select = select.filter(Column::CreatedAt.lt(comparable(before)));
+    }
+    select
+}
+
+/// What comes after the cursor, newest first. Written so that the index is entered at the cursor.
+fn behind(cursor: Cursor) -> Condition {
+    let at = comparable(cursor.created_at);
+    Condition::all()
+        .add(Column::CreatedAt.lte(at))
+        .add(Condition::any().add(Column::CreatedAt.lt(at)).add(Column::Id.lt(cursor.id.as_uuid())))
+}
+
+/// Years of more than four digits are written with a sign, which would sort before every other.
+fn comparable(at: DateTime<Utc>) -> DateTime<Utc> {
+    let last = NaiveDate::from_ymd_opt(9999, 12, 31).and_then(|day| day.and_hms_opt(23, 59, 59));
+    last.map_or(at, |last| at.min(last.and_utc()))
+}
+
+fn to_transcript() -> RelationDef {
+    Entity::belongs_to(transcripts::Entity)
+        .from(Column::Id)
+        .to(transcripts::Column::TranscriptionId)
+        .into()
+}
+
+/// A row of the join.
+struct WithText {
+    row: Model,
+    text: Option<String>,
+}
+
+impl FromQueryResult for WithText {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let row = Model::from_query_result(result, prefix)?;
+        Ok(Self { row, text: result.try_get(prefix, "transcript_text")? })
+    }
+}
