@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::wire::problem::{FaultBody, Problem};
 
 /// The media type of problem details.
-pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Most faults that one answer lists.
 const MAX_FAULTS: usize = 100;
@@ -153,41 +153,51 @@ impl ApiError {
     }
 
     /// The stable code.
+    #[cfg(test)]
     pub(crate) fn code(&self) -> &'static str {
         self.code
     }
 
-    /// The headers that belong to it.
-    pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.headers
+    /// The broken rules.
+    #[cfg(test)]
+    pub(crate) fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 
-    /// The body.
-    pub(crate) fn body(&self, request_id: Option<&str>) -> String {
+    /// The body, but for the name of the request.
+    fn body(&self) -> Value {
         let problem = Problem {
             kind: self.kind.to_owned(),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
             detail: self.detail.clone().into_owned(),
             code: self.code.to_owned(),
-            request_id: request_id.unwrap_or_default().to_owned(),
+            request_id: String::new(),
             errors: self.faults.iter().map(FaultBody::from).collect(),
         };
         let mut value = serde_json::to_value(&problem).unwrap_or_default();
         if let Some(members) = value.as_object_mut() {
             members.extend(self.members.clone());
         }
-        value.to_string()
+        value
     }
+}
 
-    /// The whole answer.
-    pub(crate) fn respond(&self, request_id: Option<&str>) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        for (name, value) in &self.headers {
-            response.insert_header((name.clone(), value.clone()));
-        }
-        response.content_type(PROBLEM_JSON).body(self.body(request_id))
+/// Rides along with an answer until the outermost layer, which knows the name of the request.
+struct Unsigned(Value);
+
+/// Gives everything that goes wrong its one shape, and the name of the request.
+pub(crate) fn signed(mut response: HttpResponse, request_id: &str) -> HttpResponse {
+    let status = response.status();
+    if status.as_u16() < 400 {
+        return response;
     }
+    let ours = response.extensions_mut().remove::<Unsigned>();
+    let mut body = ours.map_or_else(|| ApiError::from_status(status).body(), |unsigned| unsigned.0);
+    body["request_id"] = Value::from(request_id);
+    let mut response = response.set_body(BoxBody::new(body.to_string()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    response
 }
 
 impl fmt::Display for ApiError {
@@ -202,7 +212,13 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        self.respond(None)
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        let mut response = response.finish();
+        response.extensions_mut().insert(Unsigned(self.body()));
+        response
     }
 }
 
@@ -279,29 +295,23 @@ fn sentence(phrase: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{ApiError, Fault, seconds, sentence};
-    use serde_json::Value;
     use std::time::Duration;
-
-    fn body(error: &ApiError) -> Value {
-        serde_json::from_str(&error.body(Some("r"))).expect("JSON")
-    }
 
     #[test]
     fn one_fault_lends_its_code_and_several_kinds_do_not() {
         let one = ApiError::invalid(vec![Fault::new("/a", "required", "is missing")]);
-        assert_eq!(body(&one)["code"], "required");
+        assert_eq!(one.body()["code"], "required");
         let same = ApiError::invalid(vec![
             Fault::new("/a", "required", "is missing"),
             Fault::new("/b", "required", "is missing"),
         ]);
-        assert_eq!(body(&same)["code"], "required");
+        assert_eq!(same.body()["code"], "required");
         let mixed = ApiError::invalid(vec![
             Fault::new("/a", "required", "is missing"),
             Fault::new("/b", "too_long", "is too long"),
         ]);
-        assert_eq!(body(&mixed)["code"], "validation_failed");
-        assert_eq!(body(&mixed)["errors"].as_array().map(Vec::len), Some(2));
-        assert_eq!(body(&mixed)["request_id"], "r");
+        assert_eq!(mixed.body()["code"], "validation_failed");
+        assert_eq!(mixed.body()["errors"].as_array().map(Vec::len), Some(2));
     }
 
     #[test]

@@ -196,7 +196,7 @@ mod tests {
     fn a_bound_between_microseconds_is_rounded_away_from_the_answer() {
         let text = "created_after=2026-01-01T00:00:00.0000009Z&created_before=2026-01-01T00:00:00.0000001Z";
         let filter = ListQuery::parse(text).expect("valid").filter;
-        let at = |micros| DateTime::from_timestamp_micros(1_767_225_600_000_000 + micros);
+        let at = |micros: i64| DateTime::from_timestamp_micros(1_767_225_600_000_000 + micros);
         assert_eq!((filter.created_after, filter.created_before), (at(0), at(1)));
     }
 

@@ -164,18 +164,14 @@ fn doubled(at: &str, value: &Json, faults: &mut Vec<Fault>) {
 #[cfg(test)]
 mod tests {
     use super::{super::json, Members, pointer};
-    use serde_json::Value;
 
     fn members(text: &str) -> Members {
         Members::of(json::parse(text.as_bytes()).expect("JSON")).expect("an object")
     }
 
     fn faults(members: Members) -> Vec<(String, String)> {
-        let body = members.finish().expect_err("faults").body(None);
-        let body: Value = serde_json::from_str(&body).expect("JSON");
-        let errors = body["errors"].as_array().expect("errors");
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        errors.iter().map(|e| (text(&e["pointer"]), text(&e["code"]))).collect()
+        let error = members.finish().expect_err("faults");
+        error.faults().iter().map(|f| (f.pointer.clone(), f.code.to_owned())).collect()
     }
 
     fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {

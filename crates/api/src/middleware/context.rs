@@ -18,11 +18,7 @@ use actix_web::{
 use tracing::Instrument;
 
 use super::{address, caught};
-use crate::{
-    ApiState,
-    problem::{ApiError, PROBLEM_JSON},
-    routes,
-};
+use crate::{ApiState, problem::signed, routes};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -45,9 +41,14 @@ pub(crate) async fn surround(
         let answer = match caught(next.call(request)).await {
             Ok(response) => {
                 report_limit(&response, route);
-                Ok(told(response.map_into_boxed_body(), &id, hsts))
+                let (request, response) = response.map_into_boxed_body().into_parts();
+                Ok(ServiceResponse::new(request, finished(response, &id, hsts)))
             }
-            Err(error) => Err(mapped(error, Rc::clone(&id), hsts)),
+            Err(mut error) => {
+                // No inner layer answered, and there is no request any more to answer with.
+                error.add_response_mapper(move |response| finished(response, &id, hsts));
+                Err(error)
+            }
         };
         let status = match &answer {
             Ok(response) => response.status(),
@@ -92,45 +93,10 @@ fn request_id(request: &ServiceRequest) -> Rc<str> {
 }
 
 /// Finishes an answer: problems get their shape, every answer its headers.
-fn told(response: ServiceResponse<BoxBody>, id: &str, hsts: bool) -> ServiceResponse<BoxBody> {
-    let (request, response) = response.into_parts();
-    let mut response = shaped(response, id);
+fn finished(response: HttpResponse, id: &str, hsts: bool) -> HttpResponse {
+    let mut response = signed(response, id);
     add_headers(response.headers_mut(), id, hsts);
-    ServiceResponse::new(request, response)
-}
-
-fn shaped(response: HttpResponse<BoxBody>, id: &str) -> HttpResponse<BoxBody> {
-    let status = response.status();
-    if status.as_u16() < 400 {
-        return response;
-    }
-    let content_type = response.headers().get(header::CONTENT_TYPE);
-    let ours = response.error().and_then(Error::as_error::<ApiError>);
-    let body = match ours {
-        Some(problem) => problem.body(Some(id)),
-        None if content_type.is_some_and(|t| t == PROBLEM_JSON) => return response,
-        None => ApiError::from_status(status).body(Some(id)),
-    };
-    let mut response = response.set_body(BoxBody::new(body));
-    let problem_json = HeaderValue::from_static(PROBLEM_JSON);
-    response.headers_mut().insert(header::CONTENT_TYPE, problem_json);
     response
-}
-
-/// An error that no inner layer answered; there is no request any more to answer with.
-fn mapped(mut error: Error, id: Rc<str>, hsts: bool) -> Error {
-    let problem = match error.as_error::<ApiError>() {
-        Some(problem) => problem.body(Some(&id)),
-        None => ApiError::from_status(error.as_response_error().status_code()).body(Some(&id)),
-    };
-    error.add_response_mapper(move |response| {
-        let mut response = response.set_body(BoxBody::new(problem.clone()));
-        let problem_json = HeaderValue::from_static(PROBLEM_JSON);
-        response.headers_mut().insert(header::CONTENT_TYPE, problem_json);
-        add_headers(response.headers_mut(), &id, hsts);
-        response
-    });
-    error
 }
 
 fn add_headers(headers: &mut HeaderMap, id: &str, hsts: bool) {

@@ -89,12 +89,11 @@ pub(crate) async fn get(
     let body =
         serde_json::to_string(&TranscriptionBody::from(found)).map_err(|_| ApiError::internal())?;
     let tag = entity_tag(&body);
-    let mut response = match IfNoneMatch::parse(&request) {
-        Ok(seen) if is_seen(&seen, &tag) => HttpResponse::NotModified(),
-        _ => HttpResponse::Ok(),
-    };
-    response.insert_header(header::ETag(tag));
-    Ok(response.content_type(header::ContentType::json()).body(body))
+    if IfNoneMatch::parse(&request).is_ok_and(|seen| is_seen(&seen, &tag)) {
+        return Ok(HttpResponse::NotModified().insert_header(header::ETag(tag)).finish());
+    }
+    let json = header::ContentType::json();
+    Ok(HttpResponse::Ok().insert_header(header::ETag(tag)).content_type(json).body(body))
 }
 
 /// Deletes a transcription
