@@ -27,38 +27,41 @@ pub struct ServeConfig {
     pub workers: usize,
 }
 
-/// A service that runs until it is stopped.
-pub struct Running {
+/// The HTTP half of the service: answers until it is stopped, and runs no jobs.
+pub struct Front {
     address: SocketAddr,
     state: web::Data<ApiState>,
     handle: ServerHandle,
     served: JoinHandle<io::Result<()>>,
-    engine: EngineHandle,
 }
 
-/// Starts to serve on `listener` and to run jobs.
-///
-/// # Errors
-/// When the listener cannot be used.
-pub fn start(
-    listener: TcpListener,
-    adapters: &Adapters,
-    config: ServeConfig,
-) -> io::Result<Running> {
-    let address = listener.local_addr()?;
-    let services = Arc::new(adapters.services(config.quotas, config.policy));
-    let state = web::Data::new(ApiState::new(services, config.api));
-    let server = api::server(listener, state.clone(), config.workers)?;
-    let handle = server.handle();
-    let served = tokio::spawn(server);
-    let engine = Engine::new(adapters, config.engine).start();
-    Ok(Running { address, state, handle, served, engine })
-}
+impl Front {
+    /// Starts to serve on `listener`.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub fn start(
+        listener: TcpListener,
+        adapters: &Adapters,
+        config: &ServeConfig,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let services = Arc::new(adapters.services(config.quotas, config.policy.clone()));
+        let state = web::Data::new(ApiState::new(services, config.api.clone()));
+        let server = api::server(listener, state.clone(), config.workers)?;
+        let handle = server.handle();
+        let served = tokio::spawn(server);
+        Ok(Self { address, state, handle, served })
+    }
 
-impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Lets everyone who asks know that the end is near; calls are still answered.
+    pub fn drain(&self) {
+        self.state.drain();
     }
 
     /// Ends when the HTTP server has ended by itself, which it does not unless something is wrong.
@@ -69,9 +72,49 @@ impl Running {
         (&mut self.served).await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
+    /// Takes no more calls, and finishes those that run.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+    }
+}
+
+/// A service that runs until it is stopped.
+pub struct Running {
+    front: Front,
+    engine: EngineHandle,
+}
+
+/// Starts to serve on `listener` and to run jobs.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn start(
+    listener: TcpListener,
+    adapters: &Adapters,
+    config: &ServeConfig,
+) -> io::Result<Running> {
+    let front = Front::start(listener, adapters, config)?;
+    let engine = Engine::new(adapters, config.engine).start();
+    Ok(Running { front, engine })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.front.address()
+    }
+
+    /// Ends when the HTTP server has ended by itself, which it does not unless something is wrong.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn ended(&mut self) -> io::Result<()> {
+        self.front.ended().await
+    }
+
     /// Stops: no new work, what runs is finished or handed back.
     pub async fn stop(self) {
-        self.state.drain();
-        tokio::join!(self.engine.drain(), self.handle.stop(true));
+        self.front.drain();
+        tokio::join!(self.engine.drain(), self.front.stop());
     }
 }
