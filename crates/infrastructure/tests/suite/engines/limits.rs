@@ -32,6 +32,9 @@ async fn answering(bytes: impl Into<Vec<u8>>) -> AssemblyAiConfig {
         let mut request = [0; 4096];
         let _ = connection.read(&mut request).await;
         let _ = connection.write_all(&bytes).await;
+        let _ = connection.shutdown().await;
+        // Closing with something unread would reset the connection under the answer.
+        let _ = tokio::io::copy(&mut connection, &mut tokio::io::sink()).await;
     });
     AssemblyAiConfig::new(base.parse().expect("a URL"), KEY.into(), vec!["universal-2".into()])
 }
