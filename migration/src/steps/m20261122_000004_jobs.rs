@@ -61,7 +61,8 @@ fn indexes() -> [IndexCreateStatement; 4] {
         index("ix_jobs_due")
             .col("state")
             .col("run_at")
-            .and_where(Expr::cust("state IN ('scheduled', 'waiting')"))
+            // Not IN: SQLite does not see that state = 'waiting' implies it.
+            .and_where(Expr::cust("state = 'scheduled' OR state = 'waiting'"))
             .to_owned(),
         // The end of the lease is not indexed: every heartbeat would have to move it.
         index("ix_jobs_leased").col("user_id").and_where(Expr::cust("state = 'leased'")).to_owned(),
