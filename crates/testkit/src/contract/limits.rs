@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::TestClock;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 const BUDGET: Budget = Budget { name: "contract", quota: 3, window: MINUTE };
 

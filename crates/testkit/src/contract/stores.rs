@@ -189,7 +189,7 @@ impl Stores {
 
     /// What is to be erased now, as the engine's names.
     pub(super) async fn due_erasures(&self) -> Vec<String> {
-        let due = self.jobs.due_erasures(9, Duration::from_secs(60)).await.expect("handed out");
+        let due = self.jobs.due_erasures(9, Duration::from_mins(1)).await.expect("handed out");
         due.into_iter().map(|erasure| erasure.provider_id).collect()
     }
 }
@@ -199,7 +199,7 @@ pub(super) fn request(slots: u32) -> ClaimRequest {
     ClaimRequest {
         worker: WorkerId::from_uuid(next_id()),
         slots,
-        lease: Duration::from_secs(60),
+        lease: Duration::from_mins(1),
         per_owner: u32::MAX,
         provider_cap: None,
     }

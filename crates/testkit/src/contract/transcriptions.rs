@@ -45,10 +45,10 @@ pub async fn a_list_is_newest_first(stores: &Stores) {
     let page = PageRequest { size: size(100), ..PageRequest::default() };
     let listed = list(stores, owner, &page).await.items;
     assert_eq!(ids(&listed), newest_first(&queued));
-    let mut stored = queued;
-    stored.sort_by_key(|t| (t.parts().created_at, t.parts().id));
-    stored.reverse();
-    assert_eq!(listed, stored, "items read back equal");
+    let mut expected = queued;
+    expected.sort_by_key(|t| (t.parts().created_at, t.parts().id));
+    expected.reverse();
+    assert_eq!(listed, expected, "items read back equal");
 }
 
 /// Following the cursors shows every item once, also while newer ones come.

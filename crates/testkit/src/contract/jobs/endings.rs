@@ -128,7 +128,7 @@ pub async fn another_owner_can_neither_cancel_nor_delete(stores: &Stores) {
 /// An erasure is handed out to one at a time, counted, until somebody says that it is done.
 pub async fn an_erasure_is_handed_out_until_it_is_done(stores: &Stores) {
     stores.jobs.orphan(ENGINE, "copy-1").await.expect("it is put down");
-    let hold = Duration::from_secs(60);
+    let hold = Duration::from_mins(1);
     let first = stores.jobs.due_erasures(9, hold).await.expect("handed out");
     assert_eq!(first.len(), 1);
     assert_eq!((first[0].engine.as_str(), first[0].provider_id.as_str()), (ENGINE, "copy-1"));
@@ -151,7 +151,7 @@ pub async fn a_copy_is_put_down_once(stores: &Stores) {
     for (engine, copy) in [(ENGINE, "one"), (ENGINE, "one"), (ENGINE, "two"), ("other", "one")] {
         stores.jobs.orphan(engine, copy).await.expect("it is put down");
     }
-    let due = stores.jobs.due_erasures(2, Duration::from_secs(60)).await.expect("handed out");
+    let due = stores.jobs.due_erasures(2, Duration::from_mins(1)).await.expect("handed out");
     assert_eq!(due.len(), 2, "no more than asked for");
     assert_eq!(stores.due_erasures().await.len(), 1);
 }
@@ -165,7 +165,7 @@ async fn assert_fenced(stores: &Stores, claimed: &application::ports::Claimed) {
         assert!(matches!(late, Err(CommitError::LeaseLost)), "{late:?}");
     }
     let held = [(claimed.lease.job, claimed.lease.epoch)];
-    let kept = stores.jobs.heartbeat(worker, &held, Duration::from_secs(60)).await;
+    let kept = stores.jobs.heartbeat(worker, &held, Duration::from_mins(1)).await;
     assert!(kept.expect("it is heard").is_empty());
 }
 

@@ -17,7 +17,7 @@ pub async fn a_queued_job_is_claimed_once_and_seen_to_begin(stores: &Stores) {
     let claimed = stores.claim(&asked).await.pop().expect("the job is ready");
     assert_eq!(claimed.lease.job, queued.parts().id);
     assert_eq!(claimed.lease.epoch, Epoch::new(1));
-    let until = stores.now() + Duration::from_secs(60);
+    let until = stores.now() + Duration::from_mins(1);
     let parts = claimed.job.parts();
     assert_eq!(parts.state, JobState::Leased { worker: asked.worker, until });
     assert_eq!((parts.stage, parts.epoch, parts.owner), (Stage::Fetching, Epoch::new(1), owner));
@@ -148,15 +148,14 @@ pub async fn the_living_are_told_from_the_gone(stores: &Stores) {
 }
 
 /// Many workers claim at once, twice each.
-async fn race(stores: &Stores, claimers: usize, request: ClaimRequest) -> Vec<Claimed> {
+async fn race(stores: &Stores, claimers: usize, asked: ClaimRequest) -> Vec<Claimed> {
     let tasks: Vec<_> = (0..claimers)
         .map(|_| {
             let stores = stores.clone();
-            let request =
-                ClaimRequest { worker: super::super::stores::request(0).worker, ..request };
+            let asked = ClaimRequest { worker: request(0).worker, ..asked };
             tokio::spawn(async move {
-                let mut claimed = stores.claim(&request).await;
-                claimed.extend(stores.claim(&request).await);
+                let mut claimed = stores.claim(&asked).await;
+                claimed.extend(stores.claim(&asked).await);
                 claimed
             })
         })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use application::ports::StepEffects;
 use chrono::TimeDelta;
 use domain::{
     FailureCode, Job, SourceFacts, Stage, Status, Step, Transcription, TranscriptionState,
@@ -12,7 +13,7 @@ use crate::contract::{
     stores::{a_failure, request},
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Who keeps calling keeps the job.
 pub async fn a_heartbeat_keeps_a_lease(stores: &Stores) {
@@ -69,7 +70,7 @@ pub async fn a_dead_holder_is_relieved(stores: &Stores) {
     assert_eq!(next.lease.epoch, claimed.lease.epoch.next());
     assert_eq!((next.job.parts().crashes, next.job.parts().failures), (1, 0));
     assert_eq!(next.transcription.parts().retry_count, 1);
-    let late = stores.commit(&claimed.lease, Step::Fail(a_failure()), Default::default()).await;
+    let late = stores.commit(&claimed.lease, Step::Fail(a_failure()), StepEffects::default()).await;
     assert!(late.is_err(), "the first holder is fenced off");
     assert_eq!(stores.seen(&next.transcription).await.status(), Status::Processing);
 }
@@ -108,7 +109,7 @@ pub async fn a_job_that_is_worked_on_outlives_its_deadline(stores: &Stores) {
         panic!("it is leased");
     };
     let held = [(claimed.lease.job, claimed.lease.epoch)];
-    let days = Duration::from_secs(2 * 24 * 3_600);
+    let days = Duration::from_hours(48);
     stores.jobs.heartbeat(worker, &held, days).await.expect("it is heard");
     stores.clock.advance(Job::DEADLINE + TimeDelta::hours(1));
     assert_eq!(stores.tick().await.expired, 0);
