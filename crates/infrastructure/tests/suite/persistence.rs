@@ -94,6 +94,7 @@ async fn a_database_has_one_user_at_a_time() {
     beside.expect("a command beside it needs no lock").ping().await.expect("it lives");
 
     store.close().await;
+    drop(store);
     open(&path, &clock).await.expect("it is free again");
 }
 
@@ -105,6 +106,7 @@ async fn what_was_stored_is_there_after_a_restart() {
     store.insert(&user).await.expect("it is stored");
     store.enqueue(&transcription).await.expect("it is queued");
     store.close().await;
+    drop(store);
 
     let store = open(&directory.path().join("saas-ia.db"), &clock).await.expect("it opens");
     assert!(migration::pending(store.connection()).await.expect("it is read").is_empty());
