@@ -1,1 +1,8 @@
-//! stub
+//! Guards over the workspace, and black-box suites against the real binary.
+
+mod first_steps;
+mod kill;
+mod layers;
+mod limits;
+mod source;
+mod start;

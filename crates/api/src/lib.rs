@@ -1,1 +1,25 @@
-//! stub
+//! What the service says over HTTP: routes, wire types, problem details, the `OpenAPI` description.
+//!
+//! Invariants of absence: no SQL, no adapter, no rule of the domain. Requests become domain types
+//! or problems; answers are made of wire types only. Every route stands in one table
+//! ([`routes`]), from which budgets, `Allow`, the router and the guard tests are derived.
+
+mod app;
+mod body;
+mod cursor;
+mod flood;
+mod middleware;
+mod openapi;
+mod problem;
+mod query;
+mod routes;
+mod server;
+mod state;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use app::app;
+pub use openapi::openapi;
+pub use server::server;
+pub use state::{ApiConfig, ApiState, FloodLimit};

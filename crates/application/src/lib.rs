@@ -6,6 +6,7 @@
 
 pub mod accounts;
 mod adapters;
+pub mod engine;
 mod error;
 pub mod limits;
 pub mod ports;
@@ -13,6 +14,7 @@ pub mod transcriptions;
 
 pub use accounts::Accounts;
 pub use adapters::{Adapters, Services};
+pub use engine::{Engine, EngineConfig, EngineHandle};
 pub use error::{ErrorKind, UseCaseError};
 pub use limits::{BudgetName, Limits};
 pub use transcriptions::Transcriptions;

@@ -142,6 +142,9 @@ failure_codes! {
     /// The disk is full, or a program is missing.
     LocalResource = "local_resource", LocalResource,
         "The service is short of disk space or another resource.";
+    /// The job was accepted for a speech engine that this installation does not run now.
+    EngineUnavailable = "engine_unavailable", LocalResource,
+        "The speech engine of this job is not in use now.";
     /// A mistake of the service.
     Internal = "internal_error", Bug,
         "Something went wrong on our side.";

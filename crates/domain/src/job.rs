@@ -454,3 +454,6 @@ impl Job {
         InvalidTransition { from: self.0.state.as_str(), to }
     }
 }
+
+#[cfg(test)]
+mod tests;

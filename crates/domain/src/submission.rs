@@ -53,8 +53,6 @@ pub struct Submission {
     pub job: TranscriptionId,
     /// The first, or a later one after the engine failed.
     pub seq: u32,
-    /// SHA-256 of the secret that the engine calls back with.
-    pub token_hash: [u8; 32],
     /// The audio at the engine; `None` for an engine that needs none.
     pub upload_url: Option<String>,
     /// The claim under which it was written down.

@@ -357,3 +357,6 @@ impl Transcription {
         InvalidTransition { from: self.status().as_str(), to }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Invariants of absence: no actix, no OpenAPI, no environment; each adapter takes its own small
 //! configuration and knows no other adapter's tables.
 
+pub mod cache;
 pub mod engines;
 pub mod events;
 pub mod limits;

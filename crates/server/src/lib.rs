@@ -1,1 +1,9 @@
-//! stub
+//! The binary `saas-ia`: settings, composition root, command line.
+
+pub mod bootstrap;
+pub mod cli;
+pub mod commands;
+pub mod logging;
+mod probe;
+pub mod serve;
+pub mod settings;

@@ -1,2 +1,39 @@
-//! stub
-fn main() {}
+//! The program `saas-ia`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use server::{
+    cli::{Cli, Command},
+    commands, logging,
+    settings::Settings,
+};
+
+/// What a fault of the settings ends with, as a fault of the command line does.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command();
+    let done = if command == Command::Openapi {
+        commands::openapi()
+    } else {
+        match Settings::read() {
+            Ok(settings) => start(command, settings),
+            Err(error) => {
+                eprintln!("saas-ia: {error}");
+                return ExitCode::from(USAGE);
+            }
+        }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("saas-ia: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn start(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
+    logging::init(&settings.log.filter, settings.log.format)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(commands::run(command, settings))
+}

@@ -36,7 +36,6 @@ fn table() -> TableCreateStatement {
         .col(pk_uuid("id"))
         .col(uuid("job_id"))
         .col(big_integer("seq"))
-        .col(binary_len("token_hash", 32))
         .col(text_null("upload_url"))
         .col(big_integer("epoch"))
         .col(string_len("state", 16).check(Expr::cust(STATES)))
@@ -48,7 +47,7 @@ fn table() -> TableCreateStatement {
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 4] {
+fn indexes() -> [IndexCreateStatement; 3] {
     let unique = |name: &'static str| {
         Index::create().name(name).table("provider_submissions").unique().to_owned()
     };
@@ -58,7 +57,6 @@ fn indexes() -> [IndexCreateStatement; 4] {
             .and_where(Expr::cust("state IN ('intent', 'accepted')"))
             .to_owned(),
         unique("ix_provider_submissions_seq").col("job_id").col("seq").to_owned(),
-        unique("ix_provider_submissions_token").col("token_hash").to_owned(),
         unique("ix_provider_submissions_provider").col("engine").col("provider_id").to_owned(),
     ]
 }

@@ -69,8 +69,6 @@ pub struct DuePoll {
 pub struct NewSubmission {
     /// Its identifier.
     pub id: SubmissionId,
-    /// SHA-256 of its secret.
-    pub token_hash: [u8; 32],
     /// The audio at the engine.
     pub upload_url: Option<String>,
 }

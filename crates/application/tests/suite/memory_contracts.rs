@@ -1,1 +1,1 @@
-//! memory_contracts
+//! The contract suites of the ports, over the in-memory store and the fakes.

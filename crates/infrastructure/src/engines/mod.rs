@@ -1,1 +1,4 @@
-//! Speech engines.
+//! Speech engines: [`assemblyai`], which recognises speech, and [`mock`], which pretends to.
+
+pub mod assemblyai;
+pub mod mock;

@@ -1,1 +1,179 @@
-//! Bringing audio here.
+//! Bringing audio here: a guarded fetch into a folder of the job's own, then a look at what came.
+//!
+//! Invariant: `http` holds the only client of the program that follows an address which a user has
+//! named. It connects to nothing that [`AddressPolicy`] has not admitted, and what it fetched goes
+//! nowhere but into the folder.
+
+mod address;
+mod body;
+mod error;
+mod folder;
+mod http;
+mod probe;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use application::ports::{AudioFile, FetchError, MediaSource, PortFailure};
+use async_trait::async_trait;
+use domain::{AddressPolicy, FailureCode, MediaUrl, Source, SourceFacts, TranscriptionId};
+use tokio::time;
+
+pub use address::{Resolver, SystemResolver};
+
+use body::BodyLimits;
+use error::failed;
+use folder::{JobFolder, WorkDir};
+use http::GuardedHttp;
+use probe::Ffprobe;
+
+/// What a [`MediaLibrary`] needs to know.
+#[derive(Debug, Clone)]
+pub struct MediaConfig {
+    /// Where the folders of the jobs lie; made when it is needed. Belongs to the library alone.
+    pub work_dir: PathBuf,
+    /// Largest file, in bytes.
+    pub max_bytes: u64,
+    /// Longest recording, in seconds; judged only where there is an ffprobe.
+    pub max_seconds: u64,
+    /// Which addresses may be fetched from.
+    pub policy: AddressPolicy,
+    /// The program, as a path (not searched on `PATH`); without it recordings are not looked at.
+    pub ffprobe: Option<PathBuf>,
+    /// How slow the other side may be.
+    pub limits: FetchLimits,
+}
+
+/// How slow things may be.
+#[derive(Debug, Clone)]
+pub struct FetchLimits {
+    /// A fetch as a whole, the look at the file included.
+    pub total: Duration,
+    /// One request: from the look-up of the name to the end of the answer's head.
+    pub answer: Duration,
+    /// The span over which the pace of a body is judged.
+    pub pace_window: Duration,
+    /// The fewest bytes of a body that must come in such a span.
+    pub pace_bytes: u64,
+    /// One run of ffprobe.
+    pub probe: Duration,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self {
+            total: Duration::from_mins(30),
+            answer: Duration::from_secs(30),
+            pace_window: Duration::from_secs(30),
+            // 10 KiB a second: half of what the poorest recording of speech takes to play.
+            pace_bytes: 30 * 10 * 1_024,
+            probe: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Audio of media files on the web, kept in a folder for each job until the job gives it up.
+pub struct MediaLibrary {
+    work: WorkDir,
+    http: GuardedHttp,
+    probe: Option<Ffprobe>,
+    body: BodyLimits,
+    max_seconds: u64,
+    total: Duration,
+}
+
+impl MediaLibrary {
+    /// A library that looks names up with the resolver of the machine.
+    pub fn new(config: MediaConfig) -> Self {
+        Self::with_resolver(config, Arc::new(SystemResolver))
+    }
+
+    /// A library that looks names up with `resolver`.
+    pub fn with_resolver(config: MediaConfig, resolver: Arc<dyn Resolver>) -> Self {
+        let MediaConfig { work_dir, max_bytes, max_seconds, policy, ffprobe, limits } = config;
+        Self {
+            work: WorkDir::new(work_dir),
+            http: GuardedHttp::new(policy, resolver, limits.answer),
+            probe: ffprobe.map(|program| Ffprobe::new(program, limits.probe)),
+            body: BodyLimits {
+                max_bytes,
+                window: limits.pace_window,
+                window_bytes: limits.pace_bytes,
+            },
+            max_seconds,
+            total: limits.total,
+        }
+    }
+
+    async fn fetch_media(
+        &self,
+        folder: &JobFolder,
+        url: &MediaUrl,
+    ) -> Result<AudioFile, FetchError> {
+        let bytes = match folder.complete().await? {
+            Some(bytes) => bytes,
+            None => self.download(folder, url).await?,
+        };
+        let facts = self.look_at(folder).await?;
+        Ok(AudioFile { path: folder.audio(), bytes, facts })
+    }
+
+    async fn download(&self, folder: &JobFolder, url: &MediaUrl) -> Result<u64, FetchError> {
+        let answer = self.http.open(url).await?;
+        let mut part = folder.begin().await?;
+        let bytes = body::save(answer, &mut part, self.body).await?;
+        folder.finish(part).await?;
+        Ok(bytes)
+    }
+
+    async fn look_at(&self, folder: &JobFolder) -> Result<SourceFacts, FetchError> {
+        let Some(probe) = &self.probe else { return Ok(SourceFacts::default()) };
+        let facts = probe.look_at(folder.path()).await?;
+        match facts.duration_ms {
+            Some(ms) if ms > self.max_seconds.saturating_mul(1_000) => Err(failed(
+                FailureCode::SourceTooLong,
+                format!("{} s long, {} s allowed", ms / 1_000, self.max_seconds),
+            )),
+            Some(_) | None => Ok(facts),
+        }
+    }
+}
+
+#[async_trait]
+impl MediaSource for MediaLibrary {
+    async fn fetch(&self, job: TranscriptionId, source: &Source) -> Result<AudioFile, FetchError> {
+        let url = match source {
+            Source::Media(url) => url,
+            Source::YouTube(_) => {
+                return Err(failed(FailureCode::YouTubeUnavailable, "nothing here reads YouTube"));
+            }
+        };
+        let folder = self.work.of(job);
+        let fetched = match time::timeout(self.total, self.fetch_media(&folder, url)).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err(failed(
+                FailureCode::SourceUnreachable,
+                format!("not done after {} s", self.total.as_secs()),
+            )),
+        };
+        if fetched.is_err() {
+            folder.remove().await.unwrap_or_else(|error| {
+                tracing::warn!(
+                    event = "media_leftover",
+                    job.id = %job,
+                    %error,
+                    "could not remove the folder of a failed fetch"
+                );
+            });
+        }
+        fetched
+    }
+
+    async fn discard(&self, job: TranscriptionId) -> Result<(), PortFailure> {
+        let removed = self.work.of(job).remove().await;
+        removed.map_err(|error| PortFailure::transient("media.discard", error))
+    }
+
+    async fn kept(&self) -> Result<Vec<TranscriptionId>, PortFailure> {
+        self.work.kept().await.map_err(|error| PortFailure::transient("media.kept", error))
+    }
+}

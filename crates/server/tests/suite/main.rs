@@ -1,1 +1,3 @@
-//! stub
+//! The settings, and the service as the binary puts it together.
+
+mod settings;

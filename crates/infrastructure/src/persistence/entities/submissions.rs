@@ -10,7 +10,6 @@ pub struct Model {
     pub id: Uuid,
     pub job_id: Uuid,
     pub seq: i64,
-    pub token_hash: Vec<u8>,
     pub upload_url: Option<String>,
     pub epoch: i64,
     pub state: String,

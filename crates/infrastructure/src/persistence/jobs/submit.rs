@@ -28,7 +28,6 @@ pub(super) async fn intend(
         id: new.id,
         job: lease.job,
         seq: last.map_or(1, |last| last.seq + 1),
-        token_hash: new.token_hash,
         upload_url: new.upload_url,
         epoch: lease.epoch,
         state: SubmissionState::Intent,

@@ -17,11 +17,6 @@ pub(in crate::persistence) fn restore(row: Model) -> Result<Submission, CorruptR
         id: SubmissionId::from_uuid(row.id),
         job: TranscriptionId::from_uuid(row.job_id),
         seq: u32::try_from(row.seq).map_err(|_| corrupt("seq is out of range"))?,
-        token_hash: row
-            .token_hash
-            .as_slice()
-            .try_into()
-            .map_err(|_| corrupt("token_hash has the wrong length"))?,
         upload_url: row.upload_url,
         epoch: Epoch::new(u64::try_from(row.epoch).map_err(|_| corrupt("epoch is negative"))?),
         state,
@@ -35,7 +30,6 @@ pub(in crate::persistence) fn row(submission: &Submission, engine: &str) -> Mode
         id: submission.id.as_uuid(),
         job_id: submission.job.as_uuid(),
         seq: i64::from(submission.seq),
-        token_hash: submission.token_hash.to_vec(),
         upload_url: submission.upload_url.clone(),
         epoch: stored(submission.epoch.get()),
         state: submission.state.as_str().to_owned(),

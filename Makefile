@@ -1,0 +1,47 @@
+# The words a newcomer types. Everything here is a plain cargo command; nothing but Rust is needed,
+# except for `deny` and `audit`, which say what they miss.
+
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt ci chaos-binary bench deny audit
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' \
+		| awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+run: ## Run the service on http://127.0.0.1:8004
+	$(CARGO) run
+
+test: ## Run every test (the first time also builds the binary that the kill tests kill)
+	$(CARGO) test --workspace
+
+lint: ## Formatting, clippy with and without default features, documentation; warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --package server --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+fmt: ## Format the sources
+	$(CARGO) fmt --all
+
+# Snapshots are compared, never written.
+ci: export INSTA_UPDATE = no
+ci: lint chaos-binary test ## What continuous integration runs
+
+# The black-box suites build it themselves when it is missing; here its errors are shown as they are.
+chaos-binary:
+	$(CARGO) build --locked --profile chaos --package server --bin saas-ia
+
+bench: ## Measure start-up time and memory of the release binary
+	$(CARGO) bench --package black-box-tests --bench start_up
+
+deny: ## Check licences, bans and sources with cargo-deny
+	@$(CARGO) deny --version >/dev/null 2>&1 \
+		|| { echo "cargo-deny is missing: cargo install cargo-deny --locked"; exit 1; }
+	$(CARGO) deny --locked check bans licenses sources
+
+audit: ## Check for known vulnerabilities with cargo-audit (fetches the advisory database)
+	@$(CARGO) audit --version >/dev/null 2>&1 \
+		|| { echo "cargo-audit is missing: cargo install cargo-audit --locked"; exit 1; }
+	$(CARGO) audit

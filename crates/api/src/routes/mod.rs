@@ -1,0 +1,225 @@
+//! The one table of routes: what the router, the budgets, `Allow`, the description and the guard
+//! tests go by.
+
+pub(crate) mod accounts;
+pub(crate) mod docs;
+pub(crate) mod health;
+pub(crate) mod transcriptions;
+
+use actix_web::{
+    HttpRequest, Route, guard,
+    http::{Method, StatusCode, header},
+    web,
+};
+use application::BudgetName;
+
+use crate::problem::ApiError;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anyone.
+    Public,
+    /// Whoever has a valid token of an active account.
+    Token,
+}
+
+/// One method of one path.
+pub(crate) struct Endpoint {
+    /// `GET` also answers `HEAD`.
+    pub(crate) method: Method,
+    /// The path; `{…}` stands for one segment.
+    pub(crate) pattern: &'static str,
+    /// What a call counts against; `None` where calls are not counted.
+    pub(crate) budget: Option<BudgetName>,
+    /// Who may call it.
+    pub(crate) access: Access,
+    /// Whether the description shows it; all but the assets of the pages.
+    pub(crate) described: bool,
+    handler: fn(Route) -> Route,
+}
+
+impl Endpoint {
+    const fn public(
+        method: Method,
+        pattern: &'static str,
+        budget: BudgetName,
+        handler: fn(Route) -> Route,
+    ) -> Self {
+        Self {
+            method,
+            pattern,
+            budget: Some(budget),
+            access: Access::Public,
+            described: true,
+            handler,
+        }
+    }
+
+    const fn token(
+        method: Method,
+        pattern: &'static str,
+        budget: BudgetName,
+        handler: fn(Route) -> Route,
+    ) -> Self {
+        let mut endpoint = Self::public(method, pattern, budget, handler);
+        endpoint.access = Access::Token;
+        endpoint
+    }
+
+    const fn asset(pattern: &'static str, handler: fn(Route) -> Route) -> Self {
+        Self {
+            method: Method::GET,
+            pattern,
+            budget: None,
+            access: Access::Public,
+            described: false,
+            handler,
+        }
+    }
+
+    fn answers(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        let (mut wanted, mut given) = (self.pattern.split('/'), path.split('/'));
+        loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => return true,
+                (Some(w), Some(g)) if w == g || (w.starts_with('{') && !g.is_empty()) => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// Every route of the service.
+pub(crate) static TABLE: [Endpoint; 18] = {
+    use Endpoint as E;
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    const DELETE: Method = Method::DELETE;
+    [
+        E::public(GET, "/", BudgetName::Default, |r| r.to(health::root)),
+        E::public(GET, "/health", BudgetName::Health, |r| r.to(health::health)),
+        E::public(GET, "/health/live", BudgetName::Health, |r| r.to(health::live)),
+        E::public(GET, "/health/ready", BudgetName::Health, |r| r.to(health::ready)),
+        E::public(GET, "/openapi.json", BudgetName::Docs, |r| r.to(docs::description)),
+        E::public(GET, "/docs", BudgetName::Docs, |r| r.to(docs::swagger)),
+        E::public(GET, "/redoc", BudgetName::Docs, |r| r.to(docs::redoc)),
+        E::asset("/docs/{asset}", |r| r.to(docs::swagger_asset)),
+        E::asset("/redoc/{asset}", |r| r.to(docs::redoc_asset)),
+        E::public(POST, "/api/auth/register", BudgetName::AuthRegister, |r| {
+            r.to(accounts::register)
+        }),
+        E::public(POST, "/api/auth/login", BudgetName::AuthLogin, |r| r.to(accounts::login)),
+        E::token(GET, "/api/auth/me", BudgetName::AuthMe, |r| r.to(accounts::me)),
+        E::token(POST, "/api/transcription", BudgetName::TranscriptionCreate, |r| {
+            r.to(transcriptions::create)
+        }),
+        E::token(GET, "/api/transcription", BudgetName::TranscriptionList, |r| {
+            r.to(transcriptions::list)
+        }),
+        E::token(GET, "/api/transcription/{id}", BudgetName::TranscriptionGet, |r| {
+            r.to(transcriptions::get)
+        }),
+        E::token(DELETE, "/api/transcription/{id}", BudgetName::TranscriptionDelete, |r| {
+            r.to(transcriptions::delete)
+        }),
+        E::token(GET, "/api/transcription/{id}/transcript", BudgetName::TranscriptionGet, |r| {
+            r.to(transcriptions::transcript)
+        }),
+        E::token(POST, "/api/transcription/{id}/cancel", BudgetName::TranscriptionDelete, |r| {
+            r.to(transcriptions::cancel)
+        }),
+    ]
+};
+
+/// What a call counts against: its route's budget, `default` where there is no such route.
+pub(crate) fn budget(method: &Method, path: &str) -> Option<BudgetName> {
+    TABLE
+        .iter()
+        .find(|endpoint| endpoint.matches(path) && endpoint.answers(method))
+        .map_or(Some(BudgetName::Default), |endpoint| endpoint.budget)
+}
+
+/// The pattern of a path, for logs: what the client wrote may hold anything.
+pub(crate) fn pattern(path: &str) -> &'static str {
+    TABLE.iter().find(|endpoint| endpoint.matches(path)).map_or("(none)", |found| found.pattern)
+}
+
+/// The methods that a path answers.
+fn allowed(path: &str) -> String {
+    let mut methods: Vec<&str> = Vec::new();
+    for endpoint in TABLE.iter().filter(|endpoint| endpoint.matches(path)) {
+        methods.push(endpoint.method.as_str());
+        if endpoint.method == Method::GET {
+            methods.push("HEAD");
+        }
+    }
+    methods.join(", ")
+}
+
+/// Builds the router.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    for (at, first) in TABLE.iter().enumerate() {
+        if TABLE[..at].iter().any(|earlier| earlier.pattern == first.pattern) {
+            continue;
+        }
+        let mut resource = web::resource(first.pattern);
+        for endpoint in TABLE.iter().filter(|endpoint| endpoint.pattern == first.pattern) {
+            let guarded = web::route()
+                .guard(guard::fn_guard(|context| endpoint.answers(&context.head().method)));
+            resource = resource.route((endpoint.handler)(guarded));
+        }
+        config.service(resource.default_service(web::to(wrong_method)));
+    }
+    config.default_service(web::to(nowhere));
+}
+
+async fn wrong_method(request: HttpRequest) -> Result<String, ApiError> {
+    let methods = allowed(request.path());
+    let detail = format!("This address answers {methods}.");
+    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    let value = header::HeaderValue::try_from(methods).map_err(|_| ApiError::internal())?;
+    Err(error.with_header(header::ALLOW, value))
+}
+
+async fn nowhere() -> Result<String, ApiError> {
+    Err(ApiError::no_route())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{allowed, budget, pattern};
+    use actix_web::http::Method;
+    use application::BudgetName;
+
+    #[test]
+    fn paths_are_matched_segment_by_segment() {
+        assert_eq!(pattern("/api/transcription/x"), "/api/transcription/{id}");
+        assert_eq!(pattern("/api/transcription/x/cancel"), "/api/transcription/{id}/cancel");
+        assert_eq!(pattern("/api/transcription/x/y"), "(none)");
+        assert_eq!(pattern("/api/transcription//cancel"), "(none)");
+        assert_eq!(pattern("/"), "/");
+        assert_eq!(pattern(""), "(none)");
+    }
+
+    #[test]
+    fn an_unknown_call_counts_against_the_default() {
+        let of = |method, path| budget(&method, path);
+        assert_eq!(of(Method::GET, "/nothing"), Some(BudgetName::Default));
+        assert_eq!(of(Method::PUT, "/api/auth/login"), Some(BudgetName::Default));
+        assert_eq!(of(Method::POST, "/api/auth/login"), Some(BudgetName::AuthLogin));
+        assert_eq!(of(Method::HEAD, "/health"), Some(BudgetName::Health));
+        assert_eq!(of(Method::GET, "/docs/swagger-ui.css"), None);
+    }
+
+    #[test]
+    fn the_allowed_methods_are_the_true_ones() {
+        assert_eq!(allowed("/api/transcription"), "POST, GET, HEAD");
+        assert_eq!(allowed("/api/transcription/x"), "GET, HEAD, DELETE");
+        assert_eq!(allowed("/api/auth/login"), "POST");
+    }
+}

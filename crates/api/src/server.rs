@@ -1,0 +1,38 @@
+//! The HTTP server: time-outs and the number of connections.
+
+use std::{io, net::TcpListener, time::Duration};
+
+use actix_web::{HttpServer, dev::Server, web};
+
+use crate::{ApiState, app};
+
+/// How long a client may take to send the head of a request.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a connection may be idle.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long running requests have after a stop, in seconds.
+const SHUTDOWN_SECONDS: u64 = 25;
+/// Most connections of one worker thread.
+const CONNECTIONS: usize = 2_000;
+
+/// Starts to serve on `listener`. The future that is returned ends when the server has stopped;
+/// its handle stops it. Signals are the caller's business.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn server(
+    listener: TcpListener,
+    state: web::Data<ApiState>,
+    workers: usize,
+) -> io::Result<Server> {
+    let server = HttpServer::new(move || app(state.clone()))
+        .workers(workers)
+        .client_request_timeout(HEAD_DEADLINE)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .max_connections(CONNECTIONS)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    Ok(server)
+}

@@ -1,0 +1,158 @@
+//! The loop that looks for work, and the heartbeat.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{Engine, duration};
+use crate::ports::{ClaimRequest, Hint, Hints, PortFailure};
+
+/// How many rows one look takes at most.
+const BATCH: u32 = 64;
+
+/// How long two pollers keep out of each other's way; longer than a poll may take.
+const POLL_HOLD: Duration = Duration::from_mins(1);
+
+/// The shortest pause between two looks: whatever the store says, the loop never spins.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// What one look found.
+pub(super) struct Turn {
+    /// Jobs claimed and polls begun.
+    pub(super) started: usize,
+    /// How long until something is known to be due.
+    next: Option<Duration>,
+}
+
+impl Engine {
+    /// Promotes, reaps, polls and claims, once.
+    pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, PortFailure> {
+        let report = self.jobs.tick(BATCH).await?;
+        if report.reaped + report.crashed_out + report.expired > 0 {
+            tracing::warn!(
+                event = "jobs_reaped",
+                reaped = report.reaped,
+                crashed_out = report.crashed_out,
+                expired = report.expired,
+                "took jobs from holders that died, or gave them up"
+            );
+        }
+        let polls = self.jobs.due_polls(BATCH, POLL_HOLD).await?;
+        let mut started = polls.len();
+        for due in polls {
+            self.tasks.spawn(Arc::clone(self).poll(due));
+        }
+        started += self.claim().await?;
+        let now = self.clock.now();
+        Ok(Turn { started, next: report.next_due.map(|due| duration(due - now)) })
+    }
+
+    /// Fills the free slots.
+    async fn claim(self: &Arc<Self>) -> Result<usize, PortFailure> {
+        let busy = u32::try_from(self.held.count()).unwrap_or(u32::MAX);
+        let slots = self.config.slots.saturating_sub(busy);
+        if slots == 0 || self.stopping.is_cancelled() {
+            return Ok(0);
+        }
+        let asked = Instant::now();
+        let claimed = self
+            .jobs
+            .claim(&ClaimRequest {
+                worker: self.worker,
+                slots,
+                lease: self.config.lease,
+                per_owner: self.config.per_owner,
+                provider_cap: self
+                    .capabilities
+                    .limited_concurrency
+                    .then_some(self.config.provider_cap),
+            })
+            .await?;
+        let count = claimed.len();
+        for job in claimed {
+            let fence = self.held.hold(job.lease.job, job.lease.epoch, asked);
+            self.tasks.spawn(Arc::clone(self).run(job, fence));
+        }
+        Ok(count)
+    }
+
+    /// Looks for work until the engine stops.
+    pub(super) async fn coordinate(self: Arc<Self>) {
+        let mut hints = self.events.subscribe();
+        let mut failures = 0_u32;
+        while !self.stopping.is_cancelled() {
+            let next = match self.turn().await {
+                Ok(turn) => {
+                    failures = 0;
+                    turn.next
+                }
+                Err(failure) => {
+                    failures = (failures + 1).min(5);
+                    tracing::error!(
+                        event = "job_store_unavailable",
+                        error = &failure as &dyn std::error::Error,
+                        "cannot look for jobs"
+                    );
+                    Some(self.config.idle * failures)
+                }
+            };
+            let idle = self.jittered(self.config.idle, 0.2);
+            let pause =
+                if failures > 0 { next.unwrap_or(idle) } else { next.unwrap_or(idle).min(idle) };
+            self.rest(pause, &mut hints).await;
+        }
+    }
+
+    /// Waits for `pause`, or until a hint, a freed slot or a known due time comes first.
+    async fn rest(&self, pause: Duration, hints: &mut Hints) {
+        let until = Instant::now() + pause.max(BREATH);
+        loop {
+            let due = *self.due.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let wake_at = due.map_or(until, |due| due.min(until));
+            tokio::select! {
+                () = tokio::time::sleep_until(wake_at) => break,
+                () = self.stopping.cancelled() => break,
+                () = self.wake.notified() => {}
+                hint = hints.recv() => match hint {
+                    Ok(Hint::Ready) | Err(RecvError::Lagged(_)) => break,
+                    Ok(Hint::Changed(job)) => if self.held.holds(job) { self.beat_once().await; },
+                    Err(RecvError::Closed) => { sleep(pause).await; break; }
+                },
+            }
+        }
+        *self.due.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
+
+    /// Prolongs all leases until the process ends; a drain still needs them.
+    pub(super) async fn beat(self: Arc<Self>) {
+        loop {
+            sleep(self.jittered(self.config.heartbeat(), 0.1)).await;
+            self.beat_once().await;
+        }
+    }
+
+    /// Prolongs all leases; those that were lost are let go of. A heartbeat that fails changes
+    /// nothing: the fence of each task runs on.
+    async fn beat_once(&self) {
+        let held = self.held.list();
+        if held.is_empty() {
+            return;
+        }
+        let sent = Instant::now();
+        let beat = self.jobs.heartbeat(self.worker, &held, self.config.lease);
+        match timeout(self.config.heartbeat(), beat).await {
+            Ok(Ok(kept)) => self.held.renew(&held, &kept, sent),
+            Ok(Err(failure)) => tracing::warn!(
+                event = "heartbeat_failed",
+                error = &failure as &dyn std::error::Error,
+                "leases were not prolonged"
+            ),
+            Err(_) => {
+                tracing::warn!(event = "heartbeat_failed", "leases were not prolonged in time");
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The job engine: claims jobs, moves them one stage at a time, and survives what goes wrong.
+//!
+//! One coordinator promotes, polls and claims; every claimed job runs in a task of its own under a
+//! lease that one heartbeat keeps alive for all. A task that can no longer be sure of its lease
+//! stops by itself, before another process may take the job over. While the speech engine works,
+//! nobody waits: the job has no lease and no slot.
+
+mod coordinator;
+mod held;
+mod housekeeping;
+mod poll;
+mod stages;
+mod submit;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use domain::{RetryPolicy, WorkerId};
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Adapters,
+    ports::{
+        Capabilities, Clock, Entropy, EventBus, Ids, JobStore, MediaSource, PortFailure,
+        SpeechToText,
+    },
+};
+use held::HeldLeases;
+
+/// How long each stage may take. Not scaled with the lease: a heartbeat alone must never keep a
+/// hung stage alive.
+#[derive(Debug, Clone, Copy)]
+pub struct StageDeadlines {
+    /// Bringing the audio here.
+    pub fetch: Duration,
+    /// Bringing it to the engine.
+    pub upload: Duration,
+    /// Asking the engine, answer included.
+    pub submit: Duration,
+    /// Reading and storing the result.
+    pub store: Duration,
+}
+
+impl Default for StageDeadlines {
+    fn default() -> Self {
+        Self {
+            fetch: Duration::from_mins(30),
+            upload: Duration::from_mins(20),
+            submit: Duration::from_secs(30),
+            store: Duration::from_mins(1),
+        }
+    }
+}
+
+/// How the engine works.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineConfig {
+    /// Leased jobs at once in this process.
+    pub slots: u32,
+    /// Leased jobs of one user at once, over all processes.
+    pub per_owner: u32,
+    /// Jobs at a limited speech engine at once, over all processes.
+    pub provider_cap: u32,
+    /// How long a lease lasts without a heartbeat. Heartbeat, self-fence and intent age follow.
+    pub lease: Duration,
+    /// How long an idle engine sleeps at most.
+    pub idle: Duration,
+    /// How long a drain waits for what must finish.
+    pub drain: Duration,
+    /// Stage deadlines.
+    pub deadlines: StageDeadlines,
+    /// When to try again.
+    pub retry: RetryPolicy,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            slots: 4,
+            per_owner: 4,
+            provider_cap: 5,
+            lease: Duration::from_mins(1),
+            idle: Duration::from_secs(1),
+            drain: Duration::from_secs(25),
+            deadlines: StageDeadlines::default(),
+            retry: RetryPolicy::default(),
+        }
+    }
+}
+
+impl EngineConfig {
+    /// How often leases are prolonged.
+    fn heartbeat(&self) -> Duration {
+        self.lease / 4
+    }
+
+    /// How long after the last heartbeat a task may still act.
+    fn fence(&self) -> Duration {
+        self.lease * 2 / 3
+    }
+
+    /// How old an intent may be when the request leaves.
+    fn intent_age(&self) -> Duration {
+        self.lease / 3
+    }
+}
+
+/// Runs jobs.
+pub struct Engine {
+    jobs: Arc<dyn JobStore>,
+    speech: Arc<dyn SpeechToText>,
+    media: Arc<dyn MediaSource>,
+    events: Arc<dyn EventBus>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    entropy: Arc<dyn Entropy>,
+    config: EngineConfig,
+    capabilities: Capabilities,
+    worker: WorkerId,
+    held: HeldLeases,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+    wake: Notify,
+    due: Mutex<Option<Instant>>,
+}
+
+impl Engine {
+    /// An engine over the given ports. Nothing runs before [`Engine::start`].
+    pub fn new(adapters: &Adapters, config: EngineConfig) -> Arc<Self> {
+        Arc::new(Self {
+            jobs: Arc::clone(&adapters.jobs),
+            speech: Arc::clone(&adapters.speech),
+            media: Arc::clone(&adapters.media),
+            events: Arc::clone(&adapters.events),
+            clock: Arc::clone(&adapters.clock),
+            ids: Arc::clone(&adapters.ids),
+            entropy: Arc::clone(&adapters.entropy),
+            capabilities: adapters.speech.capabilities(),
+            worker: WorkerId::from_uuid(adapters.ids.next()),
+            held: HeldLeases::new(config.fence()),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            wake: Notify::new(),
+            due: Mutex::new(None),
+            config,
+        })
+    }
+
+    /// Begins to work, until [`EngineHandle::drain`].
+    pub fn start(self: &Arc<Self>) -> EngineHandle {
+        let coordinator = tokio::spawn(Arc::clone(self).coordinate());
+        let heartbeat = tokio::spawn(Arc::clone(self).beat());
+        let housekeeping = tokio::spawn(Arc::clone(self).keep_house());
+        EngineHandle { engine: Arc::clone(self), loops: [coordinator, heartbeat, housekeeping] }
+    }
+
+    /// Runs whatever is due now to its end, once: for tests that move the clock by hand. Returns
+    /// how many jobs were claimed or polled.
+    ///
+    /// # Errors
+    /// [`PortFailure`] of the job store.
+    pub async fn run_pending(self: &Arc<Self>) -> Result<usize, PortFailure> {
+        let mut moved = 0;
+        // Bounded: a job passes through no more than a few claims at one instant.
+        for _ in 0..16 {
+            let turn = self.turn().await?;
+            self.tasks.close();
+            self.tasks.wait().await;
+            self.tasks.reopen();
+            if turn.started == 0 {
+                break;
+            }
+            moved += turn.started;
+        }
+        Ok(moved)
+    }
+
+    fn jittered(&self, duration: Duration, share: f64) -> Duration {
+        duration.mul_f64(1.0 + share * (2.0 * self.entropy.unit() - 1.0))
+    }
+
+    /// Makes the coordinator look again no later than in `delay`.
+    fn wake_in(&self, delay: Duration) {
+        let at = Instant::now() + delay;
+        let mut due = self.due.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if due.is_none_or(|seen| at < seen) {
+            *due = Some(at);
+            self.wake.notify_one();
+        }
+    }
+
+    fn is_mock(&self) -> bool {
+        !self.capabilities.needs_audio
+    }
+}
+
+/// A running engine.
+pub struct EngineHandle {
+    engine: Arc<Engine>,
+    loops: [tokio::task::JoinHandle<()>; 3],
+}
+
+impl EngineHandle {
+    /// Stops: claims nothing more, hands fetches and uploads back, lets submissions and stores
+    /// finish. Returns whether all ended in time; what did not is taken up again when its lease
+    /// ends.
+    pub async fn drain(self) -> bool {
+        let engine = self.engine;
+        engine.stopping.cancel();
+        engine.tasks.close();
+        let clean = tokio::time::timeout(engine.config.drain, engine.tasks.wait()).await.is_ok();
+        for handle in self.loops {
+            handle.abort();
+        }
+        tracing::info!(event = "engine_drained", clean, "job engine stopped");
+        clean
+    }
+}
+
+/// A delta as tokio counts it; a negative one is zero.
+fn duration(delta: chrono::TimeDelta) -> Duration {
+    delta.to_std().unwrap_or_default()
+}

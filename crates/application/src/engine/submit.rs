@@ -1,0 +1,156 @@
+//! Asking a speech engine, once.
+//!
+//! The intent is durable before the request leaves, and used once: whoever finds an open intent
+//! that it did not just write does not send. What the engine accepted for a job that was called
+//! off meanwhile is put down for erasure.
+
+use domain::{FailureCode, Job, Step, Submission, SubmissionId, SubmissionState};
+use tokio::time::Instant;
+
+use super::{
+    Engine, duration,
+    stages::{Halt, Problem, Run},
+};
+use crate::ports::{
+    IntentError, NewSubmission, SpeechError, StepEffects, SubmitAnswer, SubmitRequest,
+};
+
+impl Engine {
+    pub(super) async fn submit(&self, run: &mut Run) -> Result<(), Halt> {
+        // Ends in the second round at the latest: an upload is made anew once.
+        loop {
+            let open = run.submission.take().filter(|s| s.state == SubmissionState::Intent);
+            if open.is_some() && !self.capabilities.resubmission_is_harmless {
+                return Err(Halt::Failed(Problem::new(FailureCode::SubmissionUnknown)));
+            }
+            self.ensure_upload(run).await?;
+            if self.stopping.is_cancelled() {
+                return Err(Halt::Draining);
+            }
+            let asked = Instant::now();
+            let submission = match open {
+                Some(submission) => submission,
+                None => self.intend(run).await?,
+            };
+            if asked.elapsed() >= self.config.intent_age() || run.fence.remaining().is_zero() {
+                // Too late to be sure of the lease; nothing was sent, and that is known.
+                return self.withdraw(run, submission.id).await;
+            }
+            let upload_url = run.upload.as_ref().map(|upload| upload.url.as_str());
+            let request = SubmitRequest {
+                upload_url,
+                options: &run.transcription.parts().options,
+                timeout: self.config.deadlines.submit.min(run.fence.remaining()),
+            };
+            // Neither a cancellation nor a drain interrupts the request: its answer tells what to
+            // erase, or spares the job from ending as unknown.
+            match self.speech.submit(request).await {
+                Ok(answer) => return self.accepted(run, submission.id, &answer).await,
+                Err(error) if error.code == FailureCode::ProviderUploadLost && !run.reuploaded => {
+                    self.forget_upload(run, submission.id).await?;
+                }
+                Err(error) => {
+                    self.refused(run, submission.id, error).await;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn ensure_upload(&self, run: &mut Run) -> Result<(), Halt> {
+        let now = self.clock.now();
+        let usable = run.upload.as_ref().is_some_and(|upload| upload.is_usable(now));
+        if usable || !self.capabilities.needs_audio { Ok(()) } else { self.upload(run).await }
+    }
+
+    /// Writes down that a request is about to leave.
+    async fn intend(&self, run: &Run) -> Result<Submission, Halt> {
+        let new = NewSubmission {
+            id: SubmissionId::from_uuid(self.ids.next()),
+            upload_url: run.upload.as_ref().map(|upload| upload.url.clone()),
+        };
+        self.jobs.intend(&run.lease, new).await.map_err(|error| match error {
+            IntentError::LeaseLost => Halt::Lost,
+            // Another claim's intent, which this claim was not told of: never send.
+            IntentError::AlreadyOpen => Halt::Failed(Problem::new(FailureCode::SubmissionUnknown)),
+            IntentError::Failed(failure) => Halt::Store(failure),
+        })
+    }
+
+    async fn withdraw(&self, run: &Run, submission: SubmissionId) -> Result<(), Halt> {
+        let effects = || StepEffects { refused: Some(submission), ..StepEffects::default() };
+        self.commit(run, || Step::Release, effects).await.map(|_| ())
+    }
+
+    /// The engine lost the audio: it is uploaded once more, under a new submission.
+    async fn forget_upload(&self, run: &mut Run, submission: SubmissionId) -> Result<(), Halt> {
+        let effects = || StepEffects { refused: Some(submission), ..StepEffects::default() };
+        self.commit(run, || Step::Uploaded(None), effects).await?;
+        run.upload = None;
+        run.reuploaded = true;
+        Ok(())
+    }
+
+    async fn accepted(
+        &self,
+        run: &Run,
+        submission: SubmissionId,
+        answer: &SubmitAnswer,
+    ) -> Result<(), Halt> {
+        let check_at = self.clock.now() + answer.check_after;
+        let effects = || StepEffects {
+            accepted: Some((submission, answer.provider_id.clone())),
+            ..StepEffects::default()
+        };
+        match self.commit(run, || Step::Submitted { check_at }, effects).await {
+            Ok(_) => {
+                tracing::info!(
+                    event = if self.is_mock() { "mock_transcription_started" } else { "real_transcription_started" },
+                    submission.id = %submission,
+                    "the speech engine accepted the job"
+                );
+                self.wake_in(duration(answer.check_after));
+                Ok(())
+            }
+            Err(Halt::Lost) => {
+                self.orphan(&answer.provider_id).await;
+                Err(Halt::Lost)
+            }
+            Err(halt) => {
+                tracing::error!(
+                    event = "acceptance_not_stored",
+                    submission.id = %submission,
+                    provider.id = %answer.provider_id,
+                    "the speech engine accepted a job, and that could not be stored"
+                );
+                Err(halt)
+            }
+        }
+    }
+
+    /// The engine holds a job that nobody wants any more.
+    async fn orphan(&self, provider_id: &str) {
+        if let Err(failure) = self.jobs.orphan(self.speech.name(), provider_id).await {
+            tracing::error!(
+                event = "orphan_not_recorded",
+                provider.id = provider_id,
+                error = &failure as &dyn std::error::Error,
+                "a job at the speech engine belongs to nobody and could not be put down for erasure"
+            );
+        }
+    }
+
+    /// The engine did not take the job, or nobody knows: then the intent stays open for ever.
+    async fn refused(&self, run: &Run, submission: SubmissionId, error: SpeechError) {
+        let SpeechError { code, retry_after, detail } = error;
+        let unknown = code == FailureCode::SubmissionUnknown;
+        let refused = (!unknown).then_some(submission);
+        let problem = Problem { code, retry_after, detail };
+        self.fail(run, &problem, || StepEffects { refused, ..StepEffects::default() }).await;
+    }
+}
+
+/// Whether a job that the engine failed at may be submitted again.
+pub(super) fn may_resubmit(job: &Job, submission: &Submission, max_failures: u32) -> bool {
+    submission.seq < Submission::MAX_SEQ && job.parts().failures + 1 < max_failures
+}

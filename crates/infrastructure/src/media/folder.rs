@@ -1,0 +1,127 @@
+//! The folder of a job: `<work_dir>/<job id>/`, with `audio` once that is complete, and
+//! `audio.part` until then.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use application::ports::FetchError;
+use domain::TranscriptionId;
+use tokio::{
+    fs::{self, File},
+    io::{AsyncWriteExt, BufWriter},
+};
+use uuid::Uuid;
+
+use super::error::local;
+
+/// The name of a complete file in the folder of its job.
+pub(super) const AUDIO: &str = "audio";
+
+const PART: &str = "audio.part";
+
+/// Gathers what comes in small pieces: each write costs a trip to another thread.
+const WRITE_BUFFER: usize = 256 * 1_024;
+
+/// Where the folders of all jobs lie.
+#[derive(Debug)]
+pub(super) struct WorkDir(PathBuf);
+
+impl WorkDir {
+    pub(super) fn new(path: PathBuf) -> Self {
+        // Fails only for an empty path, which is then wrong wherever it is used.
+        Self(std::path::absolute(&path).unwrap_or(path))
+    }
+
+    pub(super) fn of(&self, job: TranscriptionId) -> JobFolder {
+        JobFolder(self.0.join(job.to_string()))
+    }
+
+    /// The jobs that have a folder. What is called otherwise is not ours and is left alone.
+    pub(super) async fn kept(&self) -> io::Result<Vec<TranscriptionId>> {
+        let mut entries = match fs::read_dir(&self.0).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut jobs = Vec::new();
+        while let Some(entry) = entries.next_entry().await? {
+            let named = entry.file_name().to_str().and_then(|name| Uuid::parse_str(name).ok());
+            let Some(job) = named.map(TranscriptionId::from_uuid) else { continue };
+            let ours = entry.file_name().to_str() == Some(job.to_string().as_str());
+            if ours && entry.file_type().await?.is_dir() {
+                jobs.push(job);
+            }
+        }
+        Ok(jobs)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct JobFolder(PathBuf);
+
+impl JobFolder {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(super) fn audio(&self) -> PathBuf {
+        self.0.join(AUDIO)
+    }
+
+    /// The size of a complete file of a former attempt.
+    pub(super) async fn complete(&self) -> Result<Option<u64>, FetchError> {
+        match fs::symlink_metadata(self.audio()).await {
+            Ok(found) => Ok(Some(found.len()).filter(|bytes| found.is_file() && *bytes > 0)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(local("look for audio", &error)),
+        }
+    }
+
+    /// An empty file for a new attempt; what a former one left is dropped.
+    pub(super) async fn begin(&self) -> Result<Part, FetchError> {
+        let path = self.0.join(PART);
+        let begun = async {
+            make_private(&self.0).await?;
+            match fs::remove_file(&path).await {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            File::create_new(&path).await
+        };
+        let file = begun.await.map_err(|error| local("create audio", &error))?;
+        Ok(Part { file: BufWriter::with_capacity(WRITE_BUFFER, file) })
+    }
+
+    /// Gives a written file its final name.
+    pub(super) async fn finish(&self, mut part: Part) -> Result<(), FetchError> {
+        let finished = async {
+            part.file.flush().await?;
+            fs::rename(self.0.join(PART), self.audio()).await
+        };
+        finished.await.map_err(|error| local("finish audio", &error))
+    }
+
+    /// Removes the folder with all that is in it, if it is there.
+    pub(super) async fn remove(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.0).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) file: BufWriter<File>,
+}
+
+/// Makes a folder that no other user of the machine can look into.
+async fn make_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    builder.mode(0o700);
+    builder.create(path).await
+}

@@ -1,0 +1,238 @@
+//! A look at what came, by `ffprobe` in a process of its own.
+//!
+//! The file is hostile until proven otherwise. The process is told to open no protocol but local
+//! files and no container but the listed ones; it gets no environment, no input, and a time limit;
+//! what it says is data, read up to a cap.
+
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use application::ports::FetchError;
+use domain::{FailureCode, SourceFacts, text};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child, Command},
+    time,
+};
+
+use super::{
+    error::{failed, local},
+    folder::AUDIO,
+};
+
+/// The demultiplexers that may see a file, by their names in `FFmpeg`.
+///
+/// A list of what is allowed, because the dangerous ones (playlists and scripts such as `hls`,
+/// `dash`, `concat`, which open other files; images; text) are many and grow with every release.
+/// These hold their sound in the one file. `mov` can refer to other files, but follows such
+/// references only when told to.
+const CONTAINERS: [&str; 30] = [
+    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "au", "avi", "caf", "dss", "eac3",
+    "flac", "flv", "iff", "loas", "matroska", "mov", "mp3", "mpeg", "mpegts", "mxf", "ogg", "qcp",
+    "tta", "voc", "w64", "wav", "wv",
+];
+
+/// What is asked for; some containers keep their tags with the stream.
+const ENTRIES: &str = "format=format_name,duration:format_tags=title:\
+                       stream=codec_type,duration:stream_tags=title";
+
+const MAX_STDOUT: u64 = 1_024 * 1_024;
+const MAX_STDERR: u64 = 64 * 1_024;
+const MAX_TITLE_CHARS: usize = 300;
+
+#[derive(Debug)]
+pub(super) struct Ffprobe {
+    program: PathBuf,
+    limit: Duration,
+    missed: AtomicBool,
+}
+
+impl Ffprobe {
+    pub(super) fn new(program: PathBuf, limit: Duration) -> Self {
+        // The process runs in another folder, where a relative path would mean something else.
+        let program = std::path::absolute(&program).unwrap_or(program);
+        Self { program, limit, missed: AtomicBool::new(false) }
+    }
+
+    /// What is known of the complete file in `folder`; nothing where the program is gone.
+    pub(super) async fn look_at(&self, folder: &Path) -> Result<SourceFacts, FetchError> {
+        let child = match self.start(folder) {
+            Ok(child) => child,
+            Err(error) if is_missing(&error) => {
+                self.warn_once(&error);
+                return Ok(SourceFacts::default());
+            }
+            Err(error) => return Err(local("start ffprobe", &error)),
+        };
+        // Real recordings take well under a second. Neither the file nor a busy machine can be
+        // told guilty, so it is a time-out: tried again a few times, and said as it is.
+        let said = time::timeout(self.limit, listen(child)).await.map_err(|_| {
+            failed(FailureCode::StageTimeout, format!("ffprobe ran for {:?}", self.limit))
+        })?;
+        understand(&said.map_err(|error| local("run ffprobe", &error))?)
+    }
+
+    fn start(&self, folder: &Path) -> io::Result<Child> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["-v", "error", "-protocol_whitelist", "file,pipe"])
+            .args(["-format_whitelist", &CONTAINERS.join(",")])
+            .args(["-print_format", "json", "-show_entries"])
+            .arg(ENTRIES)
+            .args([OsStr::new("-i"), OsStr::new(AUDIO)])
+            .current_dir(folder)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        // Ctrl-C in a terminal is for the service, which finishes or drops its work itself.
+        #[cfg(unix)]
+        command.process_group(0);
+        command.spawn()
+    }
+
+    fn warn_once(&self, error: &io::Error) {
+        if !self.missed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                event = "ffprobe_missing",
+                %error,
+                "ffprobe cannot be started: recordings are not looked at before they are sent"
+            );
+        }
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+}
+
+struct Said {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+/// Waits for the end of `child`. What it says beyond the caps is read, so that it does not block,
+/// and dropped.
+async fn listen(mut child: Child) -> io::Result<Said> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr, status) = tokio::try_join!(
+        read_capped(stdout, MAX_STDOUT),
+        read_capped(stderr, MAX_STDERR),
+        child.wait()
+    )?;
+    Ok(Said { status, stdout, stderr })
+}
+
+async fn read_capped(pipe: Option<impl AsyncRead + Unpin>, cap: u64) -> io::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    let Some(mut pipe) = pipe else { return Ok(read) };
+    (&mut pipe).take(cap).read_to_end(&mut read).await?;
+    tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
+    Ok(read)
+}
+
+fn understand(said: &Said) -> Result<SourceFacts, FetchError> {
+    if stopped_from_outside(said.status) {
+        return Err(failed(FailureCode::LocalResource, format!("ffprobe: {}", said.status)));
+    }
+    let no_audio = |why: &str| failed(FailureCode::NoAudio, format!("ffprobe: {why}"));
+    if !said.status.success() {
+        return Err(no_audio(&String::from_utf8_lossy(&said.stderr)));
+    }
+    let report: Report = serde_json::from_slice(&said.stdout)
+        .map_err(|_| no_audio("its answer cannot be understood"))?;
+    report.facts().map_err(no_audio)
+}
+
+/// Whether the operator, the service manager or a lack of memory ended the process. A process that
+/// dies of any other signal was killed by the file.
+fn stopped_from_outside(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    {
+        const HUP: i32 = 1;
+        const INT: i32 = 2;
+        const QUIT: i32 = 3;
+        const KILL: i32 = 9;
+        const TERM: i32 = 15;
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        matches!(signal, Some(HUP | INT | QUIT | KILL | TERM))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = status;
+        false
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Report {
+    #[serde(default)]
+    streams: Vec<Stream>,
+    format: Format,
+}
+
+#[derive(Debug, Deserialize)]
+struct Stream {
+    codec_type: Option<String>,
+    duration: Option<String>,
+    #[serde(default)]
+    tags: Tags,
+}
+
+#[derive(Debug, Deserialize)]
+struct Format {
+    #[serde(rename = "format_name")]
+    names: String,
+    duration: Option<String>,
+    #[serde(default)]
+    tags: Tags,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Tags(Map<String, Value>);
+
+impl Report {
+    fn facts(&self) -> Result<SourceFacts, &'static str> {
+        let known = |name: &str| CONTAINERS.contains(&name);
+        if !self.format.names.split(',').any(known) {
+            return Err("not a container of sound");
+        }
+        let audio: Vec<&Stream> = self.streams.iter().filter(|s| s.is_audio()).collect();
+        let Some(first) = audio.first() else { return Err("no stream of sound") };
+        let longest = audio.iter().filter_map(|s| milliseconds(s.duration.as_deref())).max();
+        Ok(SourceFacts {
+            title: self.format.tags.title().or_else(|| first.tags.title()),
+            duration_ms: milliseconds(self.format.duration.as_deref()).or(longest),
+        })
+    }
+}
+
+impl Stream {
+    fn is_audio(&self) -> bool {
+        self.codec_type.as_deref() == Some("audio")
+    }
+}
+
+impl Tags {
+    /// Containers disagree about the case of the names of their tags.
+    fn title(&self) -> Option<String> {
+        let tag = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case("title"));
+        let title = text::tame(tag?.1.as_str()?, MAX_TITLE_CHARS);
+        Some(title).filter(|title| !title.is_empty())
+    }
+}
+
+fn milliseconds(seconds: Option<&str>) -> Option<u64> {
+    let duration = Duration::try_from_secs_f64(seconds?.parse().ok()?).ok()?;
+    u64::try_from(duration.as_millis()).ok()
+}

@@ -1,0 +1,115 @@
+//! What stays on the disk, and for how long.
+
+use std::future;
+
+use application::ports::MediaSource;
+use domain::TranscriptionId;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc,
+};
+use uuid::Uuid;
+
+use super::world::{JOB, Server, World, file, listing, media};
+
+#[tokio::test]
+async fn a_complete_file_is_not_fetched_again() {
+    let server = Server::serving(b"abc").await;
+    let world = World::new();
+    let first = world.fetch(&server.url("/")).await.unwrap();
+    let again = world.fetch(&server.url("/")).await.unwrap();
+    assert_eq!(first, again);
+    assert_eq!(server.visits(), 1);
+}
+
+#[tokio::test]
+async fn an_empty_file_is_not_taken_for_a_complete_one() {
+    let server = Server::serving(b"abc").await;
+    let world = World::new();
+    std::fs::create_dir_all(world.folder()).unwrap();
+    std::fs::write(world.folder().join("audio"), "").unwrap();
+    assert_eq!(world.fetch(&server.url("/")).await.unwrap().bytes, 3);
+}
+
+#[tokio::test]
+async fn a_dropped_fetch_hangs_up_and_the_next_starts_afresh() {
+    let (gone, mut hung_up) = mpsc::channel(1);
+    let server = Server::start(move |mut stream, before| {
+        let gone = gone.clone();
+        async move {
+            if before > 0 {
+                stream.write_all(&file(b"abcdef")).await.ok();
+                return;
+            }
+            let half = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nold";
+            stream.write_all(half).await.ok();
+            stream.read_to_end(&mut Vec::new()).await.ok();
+            gone.send(()).await.ok();
+        }
+    })
+    .await;
+    let world = World::new();
+    let library = world.library();
+    let source = media(&server.url("/"));
+    {
+        let mut fetch = library.fetch(JOB, &source);
+        let part = world.folder().join("audio.part");
+        future::poll_fn(|context| {
+            assert!(fetch.as_mut().poll(context).is_pending());
+            if part.exists() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    }
+    hung_up.recv().await.unwrap();
+    assert_eq!(listing(&world.folder()), ["audio.part"]);
+
+    let audio = library.fetch(JOB, &source).await.unwrap();
+
+    assert_eq!(std::fs::read(&audio.path).unwrap(), b"abcdef");
+    assert_eq!(listing(&world.folder()), ["audio"]);
+}
+
+#[tokio::test]
+async fn jobs_are_kept_until_they_are_discarded() {
+    let server = Server::serving(b"abc").await;
+    let world = World::new();
+    let library = world.library();
+    assert_eq!(library.kept().await.unwrap(), []);
+    library.discard(JOB).await.unwrap();
+
+    let other = TranscriptionId::from_uuid(Uuid::from_u128(8));
+    for job in [JOB, other] {
+        library.fetch(job, &media(&server.url("/"))).await.unwrap();
+    }
+    let mut kept = library.kept().await.unwrap();
+    kept.sort();
+    assert_eq!(kept, [JOB, other]);
+
+    library.discard(JOB).await.unwrap();
+    library.discard(JOB).await.unwrap();
+    assert_eq!(library.kept().await.unwrap(), [other]);
+    assert!(!world.folder().exists());
+}
+
+#[tokio::test]
+async fn what_is_called_otherwise_is_left_alone() {
+    let world = World::new();
+    let work = &world.config.work_dir;
+    for stranger in ["lost+found", "00000000000000000000000000000007", ".cache"] {
+        std::fs::create_dir_all(work.join(stranger)).unwrap();
+    }
+    std::fs::write(work.join("00000000-0000-0000-0000-000000000009"), "a file").unwrap();
+    assert_eq!(world.library().kept().await.unwrap(), []);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_on_the_machine_can_look_into_a_folder() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let server = Server::serving(b"abc").await;
+    let world = World::new();
+    world.fetch(&server.url("/")).await.unwrap();
+    let mode = std::fs::metadata(world.folder()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}

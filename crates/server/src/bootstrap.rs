@@ -1,0 +1,172 @@
+//! The composition root: settings become adapters, adapters become a service.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use api::{ApiConfig, FloodLimit};
+use application::{
+    Adapters, EngineConfig,
+    ports::{Clock, SpeechToText},
+};
+use domain::AddressPolicy;
+use infrastructure::{
+    cache::CachedUsers,
+    engines::{
+        assemblyai::{AssemblyAi, AssemblyAiConfig},
+        mock::MockEngine,
+    },
+    events::LocalBus,
+    limits::InProcessLimiter,
+    media::{FetchLimits, MediaConfig, MediaLibrary},
+    persistence::{SqliteConfig, SqliteStore},
+    security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
+    system::{OsEntropy, SystemClock, UuidV7Ids},
+};
+
+use crate::{
+    probe::Probe,
+    serve::ServeConfig,
+    settings::{CorsOrigins, EngineChoice, Environment, Settings},
+};
+
+/// How long an account may be remembered: what an administrator changes is in force after that.
+const USER_CACHE: Duration = Duration::from_secs(1);
+
+/// Opens the database and brings its schema up to date.
+///
+/// # Errors
+/// When another process uses it, or it cannot be used.
+pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<SqliteStore>> {
+    let config = SqliteConfig::new(&settings.storage.database_file);
+    let store = SqliteStore::open(config, Arc::new(SystemClock)).await?;
+    let applied = migration::up(store.connection()).await.context("cannot migrate the database")?;
+    tracing::info!(event = "database_initialized", applied, "the database is ready");
+    Ok(Arc::new(store))
+}
+
+/// Connects every port to the adapter that the settings choose.
+///
+/// # Errors
+/// When one of them cannot work.
+pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result<Adapters> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids = Arc::new(UuidV7Ids);
+    let security = &settings.security;
+    let secret = security.secret_key.resolve(&OsEntropy).context("SECRET_KEY")?;
+    let speech = speech(settings, &clock)?;
+    let data_dir = settings.storage.data_dir.clone();
+    std::fs::create_dir_all(&data_dir)
+        .with_context(|| format!("cannot make {}", data_dir.display()))?;
+    Ok(Adapters {
+        users: Arc::new(CachedUsers::new(store.clone(), USER_CACHE)),
+        transcriptions: store.clone(),
+        jobs: store.clone(),
+        media: Arc::new(MediaLibrary::new(media(settings))),
+        limiter: Arc::new(InProcessLimiter::new(clock.clone())),
+        events: Arc::new(LocalBus::new()),
+        hasher: Arc::new(BcryptHasher::new(&BcryptConfig {
+            cost: security.bcrypt_cost,
+            pepper: security.pepper.clone(),
+            previous_peppers: security.previous_peppers.clone(),
+            ..BcryptConfig::default()
+        })),
+        tokens: Arc::new(JwtTokens::new(
+            &JwtConfig { secret, algorithm: security.algorithm, ttl: security.access_token_ttl },
+            ids.clone(),
+        )),
+        health: Arc::new(Probe::new(store.clone(), data_dir, speech.name())),
+        speech,
+        clock,
+        ids,
+        entropy: Arc::new(OsEntropy),
+    })
+}
+
+fn speech(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn SpeechToText>> {
+    let engine = &settings.engine;
+    Ok(match &engine.choice {
+        EngineChoice::Mock => Arc::new(MockEngine::new(engine.mock_delay, clock.clone())),
+        EngineChoice::AssemblyAi { api_key } => {
+            let config = AssemblyAiConfig::new(
+                engine.assemblyai_base_url.clone(),
+                api_key.clone(),
+                engine.assemblyai_models.clone(),
+            );
+            Arc::new(AssemblyAi::new(config, clock.clone()).context("ASSEMBLYAI settings")?)
+        }
+    })
+}
+
+fn media(settings: &Settings) -> MediaConfig {
+    let media = &settings.media;
+    let ffprobe = media.ffprobe.clone().or_else(|| on_path("ffprobe"));
+    if ffprobe.is_none() {
+        tracing::info!(
+            event = "ffprobe_missing",
+            "no ffprobe on PATH: recordings are not looked at before they are sent"
+        );
+    }
+    MediaConfig {
+        work_dir: settings.storage.data_dir.join("work"),
+        max_bytes: media.max_bytes,
+        max_seconds: media.max_duration.as_secs(),
+        policy: policy(settings),
+        ffprobe,
+        limits: FetchLimits::default(),
+    }
+}
+
+fn policy(settings: &Settings) -> AddressPolicy {
+    AddressPolicy::new(settings.media.allowed_networks.clone())
+}
+
+/// What the service needs beside its adapters.
+pub fn serve_config(settings: &Settings) -> ServeConfig {
+    let (http, jobs) = (&settings.http, &settings.jobs);
+    ServeConfig {
+        quotas: http.quotas,
+        policy: policy(settings),
+        engine: EngineConfig {
+            slots: jobs.concurrency,
+            provider_cap: jobs.provider_concurrency,
+            lease: jobs.lease,
+            ..EngineConfig::default()
+        },
+        api: ApiConfig {
+            app_name: settings.app_name.clone(),
+            environment: settings.environment.as_str().to_owned(),
+            cors_origins: match &http.cors_origins {
+                CorsOrigins::Any => vec!["*".to_owned()],
+                CorsOrigins::Only(origins) => origins.clone(),
+            },
+            trusted_proxies: http.trusted_proxies.clone(),
+            flood: http
+                .flood_limit
+                .map(|limit| FloodLimit { per_second: limit.per_second, burst: limit.burst }),
+            hsts: settings.environment == Environment::Production,
+            ..ApiConfig::default()
+        },
+        workers: http.workers,
+    }
+}
+
+/// Finds a program by name, once, at start.
+fn on_path(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| is_program(path))
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    path.is_file()
+}

@@ -1,0 +1,105 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+
+/// Transcription as a service, self-hosted.
+#[derive(Debug, Parser)]
+#[command(name = "saas-ia", version, about)]
+pub struct Cli {
+    /// What to do; `serve` when left out
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+impl Cli {
+    /// What to do.
+    pub fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve)
+    }
+}
+
+/// What the binary can do.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Serve the API and run the jobs (the default)
+    Serve,
+    /// Print the OpenAPI description
+    Openapi,
+    /// Print the effective settings, secrets hidden
+    Config,
+    /// Ask the running service whether it is ready; the exit code is 1 when it is not
+    Health(HealthArgs),
+    /// Change the schema of the database, or look at it
+    Migrate {
+        /// What to do with the schema
+        #[command(subcommand)]
+        action: Migrate,
+    },
+}
+
+/// How the running service is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct HealthArgs {
+    /// How many seconds the answer may take
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub timeout: u64,
+}
+
+/// What can be done with the schema.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Migrate {
+    /// Apply what is pending
+    Up {
+        /// At most so many steps; all when left out
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        steps: Option<u32>,
+    },
+    /// Take steps back
+    Down {
+        /// How many steps
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        steps: u32,
+    },
+    /// Show what is applied and what is pending
+    Status,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, Command, HealthArgs, Migrate};
+    use clap::{CommandFactory, Parser};
+
+    fn parse(words: &str) -> Option<Command> {
+        let words = ["saas-ia"].into_iter().chain(words.split_whitespace());
+        Cli::try_parse_from(words).ok().map(Cli::command)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        <Cli as CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_are_read() {
+        for (words, command) in [
+            ("", Some(Command::Serve)),
+            ("serve", Some(Command::Serve)),
+            ("openapi", Some(Command::Openapi)),
+            ("config", Some(Command::Config)),
+            ("health", Some(Command::Health(HealthArgs { timeout: 5 }))),
+            ("migrate up", Some(Command::Migrate { action: Migrate::Up { steps: None } })),
+            ("migrate down", Some(Command::Migrate { action: Migrate::Down { steps: 1 } })),
+            (
+                "migrate down --steps 3",
+                Some(Command::Migrate { action: Migrate::Down { steps: 3 } }),
+            ),
+            ("migrate status", Some(Command::Migrate { action: Migrate::Status })),
+            ("migrate", None),
+            ("migrate down --steps 0", None),
+            ("health --timeout 0", None),
+            ("worker", None),
+        ] {
+            assert_eq!(parse(words), command, "{words}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What the commands do. Each prints its result on stdout; logs go to stderr.
+
+use std::{
+    net::{TcpListener, ToSocketAddrs},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use infrastructure::{
+    persistence::{SqliteConfig, SqliteStore},
+    system::SystemClock,
+};
+use tokio::signal;
+
+use crate::{
+    bootstrap,
+    cli::{Command, Migrate},
+    serve,
+    settings::{EngineChoice, Settings},
+};
+
+/// Below this lease, a slow disk or a pause of the machine costs jobs their holder.
+const SHORT_LEASE: Duration = Duration::from_secs(10);
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// What stands in its way.
+pub async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve => serve(settings).await,
+        Command::Openapi => openapi(),
+        Command::Config => {
+            print!("{}", settings.describe());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Health(args) => health(&settings, Duration::from_secs(args.timeout)).await,
+        Command::Migrate { action } => migrate(&settings, action).await,
+    }
+}
+
+/// Prints the description; depends on no setting.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn openapi() -> anyhow::Result<ExitCode> {
+    println!("{}", api::openapi().to_pretty_json()?);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+    for warning in &settings.warnings {
+        tracing::warn!(event = "setting_warning", "{warning}");
+    }
+    if matches!(settings.engine.choice, EngineChoice::Mock) {
+        tracing::warn!(
+            event = "mock_engine",
+            "speech is SIMULATED by the mock engine; set ASSEMBLYAI_API_KEY to recognise it"
+        );
+    }
+    if settings.jobs.lease < SHORT_LEASE {
+        tracing::warn!(event = "short_lease", "JOB_LEASE_SECONDS below 10 is meant for tests only");
+    }
+    let listener = listen(&settings)?;
+    let store = bootstrap::open_store(&settings).await?;
+    let adapters = bootstrap::adapters(&settings, &store)?;
+    let mut running = serve::start(listener, &adapters, bootstrap::serve_config(&settings))?;
+    tracing::info!(
+        event = "application_startup",
+        app_name = settings.app_name,
+        environment = settings.environment.as_str(),
+        engine = settings.engine.choice.as_str(),
+        "listening on http://{}",
+        running.address()
+    );
+    tokio::select! {
+        ended = running.ended() => return Ok(ended.map(|()| ExitCode::FAILURE)?),
+        signal = stop_signal() => signal?,
+    }
+    tracing::info!(event = "application_stopping", "finishing what runs; a second signal aborts");
+    tokio::select! {
+        () = running.stop() => {}
+        _ = stop_signal() => return Ok(ExitCode::FAILURE),
+    }
+    tracing::info!(event = "application_shutdown", "stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
+    let (host, port) = (settings.http.host.as_str(), settings.http.port);
+    let addresses: Vec<_> = (host, port)
+        .to_socket_addrs()
+        .with_context(|| format!("HOST: cannot resolve {host}"))?
+        .collect();
+    TcpListener::bind(addresses.as_slice())
+        .with_context(|| format!("cannot listen on {host} port {port}"))
+}
+
+/// Ends at SIGTERM or SIGINT.
+#[cfg(unix)]
+async fn stop_signal() -> anyhow::Result<()> {
+    use signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupt = signal::ctrl_c() => Ok(interrupt?),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> anyhow::Result<()> {
+    Ok(signal::ctrl_c().await?)
+}
+
+async fn health(settings: &Settings, deadline: Duration) -> anyhow::Result<ExitCode> {
+    let url = health_url(&settings.http.host, settings.http.port);
+    let client = reqwest::Client::builder().timeout(deadline).no_proxy().build()?;
+    let answer = match client.get(&url).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            println!("not reachable at {url}: {}", error.without_url());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let ready = answer.status().is_success();
+    println!("{}", answer.text().await?);
+    Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A service that listens everywhere is asked on loopback.
+fn health_url(host: &str, port: u16) -> String {
+    let host = match host {
+        "0.0.0.0" => "127.0.0.1".to_owned(),
+        "::" => "[::1]".to_owned(),
+        v6 if v6.contains(':') => format!("[{v6}]"),
+        name => name.to_owned(),
+    };
+    format!("http://{host}:{port}/health/ready")
+}
+
+async fn migrate(settings: &Settings, action: Migrate) -> anyhow::Result<ExitCode> {
+    let config = SqliteConfig { lock: false, ..SqliteConfig::new(&settings.storage.database_file) };
+    let store = SqliteStore::open(config, Arc::new(SystemClock)).await?;
+    let db = store.connection();
+    match action {
+        Migrate::Up { steps: _ } => println!("{} applied", migration::up(db).await?),
+        Migrate::Down { steps } => {
+            migration::down(db, steps).await?;
+            println!("{steps} taken back");
+        }
+        Migrate::Status => {
+            for (name, applied) in migration::status(db).await? {
+                println!("{} {name}", if applied { "applied" } else { "pending" });
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::health_url;
+
+    #[test]
+    fn a_service_that_listens_everywhere_is_asked_on_loopback() {
+        for (host, url) in [
+            ("127.0.0.1", "http://127.0.0.1:1/health/ready"),
+            ("0.0.0.0", "http://127.0.0.1:1/health/ready"),
+            ("::", "http://[::1]:1/health/ready"),
+            ("fd00::7", "http://[fd00::7]:1/health/ready"),
+            ("saas.example", "http://saas.example:1/health/ready"),
+        ] {
+            assert_eq!(health_url(host, 1), url);
+        }
+    }
+}

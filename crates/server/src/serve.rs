@@ -1,0 +1,77 @@
+//! The running service: HTTP in front, the job engine behind, over one set of adapters.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use actix_web::{dev::ServerHandle, web};
+use api::{ApiConfig, ApiState};
+use application::{Adapters, Engine, EngineConfig, EngineHandle, limits::Quotas};
+use domain::AddressPolicy;
+use tokio::task::JoinHandle;
+
+/// What the service needs beside its adapters.
+#[derive(Clone)]
+pub struct ServeConfig {
+    /// How often callers may call.
+    pub quotas: Quotas,
+    /// Which addresses may be fetched from.
+    pub policy: AddressPolicy,
+    /// How jobs are run.
+    pub engine: EngineConfig,
+    /// How the service presents itself.
+    pub api: ApiConfig,
+    /// HTTP worker threads.
+    pub workers: usize,
+}
+
+/// A service that runs until it is stopped.
+pub struct Running {
+    address: SocketAddr,
+    state: web::Data<ApiState>,
+    handle: ServerHandle,
+    served: JoinHandle<io::Result<()>>,
+    engine: EngineHandle,
+}
+
+/// Starts to serve on `listener` and to run jobs.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn start(
+    listener: TcpListener,
+    adapters: &Adapters,
+    config: ServeConfig,
+) -> io::Result<Running> {
+    let address = listener.local_addr()?;
+    let services = Arc::new(adapters.services(config.quotas, config.policy));
+    let state = web::Data::new(ApiState::new(services, config.api));
+    let server = api::server(listener, state.clone(), config.workers)?;
+    let handle = server.handle();
+    let served = tokio::spawn(server);
+    let engine = Engine::new(adapters, config.engine).start();
+    Ok(Running { address, state, handle, served, engine })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends when the HTTP server has ended by itself, which it does not unless something is wrong.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn ended(&mut self) -> io::Result<()> {
+        (&mut self.served).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
+    /// Stops: no new work, what runs is finished or handed back.
+    pub async fn stop(self) {
+        self.state.drain();
+        tokio::join!(self.engine.drain(), self.handle.stop(true));
+    }
+}

@@ -1,0 +1,302 @@
+//! A speech engine that answers as a test tells it.
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use application::ports::{
+    Capabilities, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest,
+};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{FailureCode, Language, Transcript, TranscriptionOptions, Word};
+
+use super::{Gate, lock};
+
+/// A method of [`SpeechToText`] that goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SpeechMethod {
+    /// [`SpeechToText::upload`].
+    Upload,
+    /// [`SpeechToText::submit`].
+    Submit,
+    /// [`SpeechToText::poll`].
+    Poll,
+    /// [`SpeechToText::result`].
+    Result,
+    /// [`SpeechToText::erase`].
+    Erase,
+}
+
+/// A call that arrived at the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the arguments of the method")]
+pub enum SpeechCall {
+    /// [`SpeechToText::upload`].
+    Upload { audio: PathBuf },
+    /// [`SpeechToText::submit`].
+    Submit { upload_url: Option<String>, options: TranscriptionOptions, timeout: Duration },
+    /// [`SpeechToText::poll`].
+    Poll { provider_id: String, polls: u32, since: DateTime<Utc> },
+    /// [`SpeechToText::result`].
+    Result { provider_id: String, video_url: String },
+    /// [`SpeechToText::erase`].
+    Erase { provider_id: String },
+}
+
+impl SpeechCall {
+    /// Which method was called.
+    pub fn method(&self) -> SpeechMethod {
+        match self {
+            Self::Upload { .. } => SpeechMethod::Upload,
+            Self::Submit { .. } => SpeechMethod::Submit,
+            Self::Poll { .. } => SpeechMethod::Poll,
+            Self::Result { .. } => SpeechMethod::Result,
+            Self::Erase { .. } => SpeechMethod::Erase,
+        }
+    }
+}
+
+/// A job that the engine accepted, and that its owner would be billed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedJob {
+    /// The engine's name for it.
+    pub provider_id: String,
+    /// The audio it was given.
+    pub upload_url: Option<String>,
+    /// Whether it was erased.
+    pub erased: bool,
+}
+
+enum SubmitScript {
+    Answer(Result<SubmitAnswer, SpeechError>),
+    Lost,
+}
+
+#[derive(Default)]
+struct Script {
+    uploads: VecDeque<Result<String, SpeechError>>,
+    submits: VecDeque<SubmitScript>,
+    polls: VecDeque<Result<PollAnswer, SpeechError>>,
+    results: VecDeque<Result<Transcript, SpeechError>>,
+    erasures: VecDeque<Result<(), SpeechError>>,
+    calls: Vec<SpeechCall>,
+    ledger: Vec<AcceptedJob>,
+}
+
+/// Accepts every job, has finished it when it is asked for the first time, and returns
+/// [`small_transcript`], except where the script says otherwise. Each answer of the script is
+/// given once, in order.
+pub struct ScriptedSpeech {
+    name: &'static str,
+    capabilities: Capabilities,
+    check_after: TimeDelta,
+    script: Mutex<Script>,
+    gates: [Gate; 5],
+}
+
+impl Default for ScriptedSpeech {
+    /// An engine named `scripted` that needs audio, must not be asked twice, and is limited: the
+    /// most demanding kind. It wants to be asked at once.
+    fn default() -> Self {
+        Self {
+            name: "scripted",
+            capabilities: Capabilities {
+                needs_audio: true,
+                resubmission_is_harmless: false,
+                limited_concurrency: true,
+            },
+            check_after: TimeDelta::zero(),
+            script: Mutex::default(),
+            gates: Default::default(),
+        }
+    }
+}
+
+impl ScriptedSpeech {
+    /// Gives it another name.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// Gives it other capabilities.
+    #[must_use]
+    pub fn with_capabilities(self, capabilities: Capabilities) -> Self {
+        Self { capabilities, ..self }
+    }
+
+    /// Sets how long after an unscripted submission it wants to be asked.
+    #[must_use]
+    pub fn with_check_after(self, check_after: TimeDelta) -> Self {
+        Self { check_after, ..self }
+    }
+
+    /// Scripts an answer to an upload.
+    pub fn next_upload(&self, answer: Result<String, SpeechError>) {
+        lock(&self.script).uploads.push_back(answer);
+    }
+
+    /// Scripts an answer to a submission; `Ok` enters the ledger.
+    pub fn next_submit(&self, answer: Result<SubmitAnswer, SpeechError>) {
+        lock(&self.script).submits.push_back(SubmitScript::Answer(answer));
+    }
+
+    /// Scripts a submission that the engine accepts, and whose answer is lost on the way.
+    pub fn next_submit_lost(&self) {
+        lock(&self.script).submits.push_back(SubmitScript::Lost);
+    }
+
+    /// Scripts an answer to a poll.
+    pub fn next_poll(&self, answer: Result<PollAnswer, SpeechError>) {
+        lock(&self.script).polls.push_back(answer);
+    }
+
+    /// Scripts a result.
+    pub fn next_result(&self, answer: Result<Transcript, SpeechError>) {
+        lock(&self.script).results.push_back(answer);
+    }
+
+    /// Scripts an answer to an erasure.
+    pub fn next_erase(&self, answer: Result<(), SpeechError>) {
+        lock(&self.script).erasures.push_back(answer);
+    }
+
+    /// Where calls of `method` stop after they arrived and before they have any effect.
+    pub fn gate(&self, method: SpeechMethod) -> &Gate {
+        &self.gates[method as usize]
+    }
+
+    /// Every call so far, in the order of arrival.
+    pub fn calls(&self) -> Vec<SpeechCall> {
+        lock(&self.script).calls.clone()
+    }
+
+    /// How often `method` was called.
+    pub fn count(&self, method: SpeechMethod) -> usize {
+        lock(&self.script).calls.iter().filter(|call| call.method() == method).count()
+    }
+
+    /// The ledger: every job that was accepted, whether or not its answer arrived.
+    pub fn accepted(&self) -> Vec<AcceptedJob> {
+        lock(&self.script).ledger.clone()
+    }
+
+    async fn arrive(&self, call: SpeechCall) {
+        let gate = self.gate(call.method());
+        lock(&self.script).calls.push(call);
+        gate.pass().await;
+    }
+}
+
+impl Script {
+    fn accept(&mut self, upload_url: Option<&str>, check_after: TimeDelta) -> SubmitAnswer {
+        let provider_id = format!("provider-{}", self.ledger.len() + 1);
+        self.enter(&provider_id, upload_url);
+        SubmitAnswer { provider_id, check_after }
+    }
+
+    fn enter(&mut self, provider_id: &str, upload_url: Option<&str>) {
+        self.ledger.push(AcceptedJob {
+            provider_id: provider_id.to_owned(),
+            upload_url: upload_url.map(str::to_owned),
+            erased: false,
+        });
+    }
+}
+
+#[async_trait]
+impl SpeechToText for ScriptedSpeech {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn upload(&self, audio: &Path) -> Result<String, SpeechError> {
+        self.arrive(SpeechCall::Upload { audio: audio.to_owned() }).await;
+        let number = self.count(SpeechMethod::Upload);
+        let scripted = lock(&self.script).uploads.pop_front();
+        scripted.unwrap_or_else(|| Ok(format!("https://engine.example/upload/{number}")))
+    }
+
+    async fn submit(&self, request: SubmitRequest<'_>) -> Result<SubmitAnswer, SpeechError> {
+        self.arrive(SpeechCall::Submit {
+            upload_url: request.upload_url.map(str::to_owned),
+            options: request.options.clone(),
+            timeout: request.timeout,
+        })
+        .await;
+        let mut script = lock(&self.script);
+        match script.submits.pop_front() {
+            Some(SubmitScript::Answer(answer)) => {
+                if let Ok(answer) = &answer {
+                    script.enter(&answer.provider_id, request.upload_url);
+                }
+                answer
+            }
+            Some(SubmitScript::Lost) => {
+                script.accept(request.upload_url, self.check_after);
+                Err(speech_error(FailureCode::SubmissionUnknown))
+            }
+            None => Ok(script.accept(request.upload_url, self.check_after)),
+        }
+    }
+
+    async fn poll(
+        &self,
+        provider_id: &str,
+        polls: u32,
+        since: DateTime<Utc>,
+        _jitter: f64,
+    ) -> Result<PollAnswer, SpeechError> {
+        let provider_id = provider_id.to_owned();
+        self.arrive(SpeechCall::Poll { provider_id, polls, since }).await;
+        lock(&self.script).polls.pop_front().unwrap_or(Ok(PollAnswer::Finished))
+    }
+
+    async fn result(&self, provider_id: &str, video_url: &str) -> Result<Transcript, SpeechError> {
+        let (provider_id, video_url) = (provider_id.to_owned(), video_url.to_owned());
+        self.arrive(SpeechCall::Result { provider_id, video_url }).await;
+        lock(&self.script).results.pop_front().unwrap_or_else(|| Ok(small_transcript()))
+    }
+
+    async fn erase(&self, provider_id: &str) -> Result<(), SpeechError> {
+        self.arrive(SpeechCall::Erase { provider_id: provider_id.to_owned() }).await;
+        let mut script = lock(&self.script);
+        script.erasures.pop_front().unwrap_or(Ok(()))?;
+        for job in script.ledger.iter_mut().filter(|job| job.provider_id == provider_id) {
+            job.erased = true;
+        }
+        Ok(())
+    }
+}
+
+/// An error of an engine with nothing but its code.
+pub fn speech_error(code: FailureCode) -> SpeechError {
+    SpeechError { code, retry_after: None, detail: None }
+}
+
+/// Two English words in one second.
+pub fn small_transcript() -> Transcript {
+    let word = |text: &str, start_ms: u64, end_ms: u64| Word {
+        text: text.to_owned(),
+        start_ms,
+        end_ms,
+        confidence: Some(0.9),
+        speaker: None,
+    };
+    Transcript {
+        text: String::from("Hello world."),
+        language: Some(Language::Tag(String::from("en"))),
+        confidence: Some(0.9),
+        duration_ms: Some(1_000),
+        words: vec![word("Hello", 0, 400), word("world.", 500, 1_000)],
+        utterances: Vec::new(),
+    }
+}

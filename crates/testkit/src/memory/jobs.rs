@@ -1,0 +1,101 @@
+//! The port of the job engine: each method takes the lock, reads the clock, and changes the state.
+
+use std::time::Duration;
+
+use application::ports::{
+    CancelOutcome, ClaimRequest, Claimed, CommitError, DuePoll, EnqueueError, Erasure, IntentError,
+    JobStore, Lease, NewSubmission, PortFailure, StepEffects, TickReport,
+};
+use async_trait::async_trait;
+use domain::{
+    Epoch, Outcome, PollStep, Step, Submission, Transcription, TranscriptionId, UserId, WorkerId,
+};
+
+use super::{InMemoryStore, state::later};
+
+#[async_trait]
+impl JobStore for InMemoryStore {
+    async fn enqueue(&self, transcription: &Transcription) -> Result<(), EnqueueError> {
+        self.lock().enqueue(transcription)
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {
+        self.lock().claim(request, self.clock.now())
+    }
+
+    async fn heartbeat(
+        &self,
+        worker: WorkerId,
+        held: &[(TranscriptionId, Epoch)],
+        lease: Duration,
+    ) -> Result<Vec<TranscriptionId>, PortFailure> {
+        Ok(self.lock().heartbeat(worker, held, later(self.clock.now(), lease)))
+    }
+
+    async fn commit(
+        &self,
+        lease: &Lease,
+        step: Step,
+        effects: StepEffects,
+    ) -> Result<Outcome, CommitError> {
+        self.lock().commit(lease, step, effects, self.clock.now())
+    }
+
+    async fn intend(
+        &self,
+        lease: &Lease,
+        submission: NewSubmission,
+    ) -> Result<Submission, IntentError> {
+        self.lock().intend(lease, submission, self.clock.now())
+    }
+
+    async fn due_polls(&self, limit: u32, hold: Duration) -> Result<Vec<DuePoll>, PortFailure> {
+        let now = self.clock.now();
+        Ok(self.lock().due_polls(limit, later(now, hold), now))
+    }
+
+    async fn settle(
+        &self,
+        job: TranscriptionId,
+        epoch: Epoch,
+        step: PollStep,
+    ) -> Result<Outcome, CommitError> {
+        self.lock().settle(job, epoch, step, self.clock.now())
+    }
+
+    async fn tick(&self, limit: u32) -> Result<TickReport, PortFailure> {
+        self.lock().tick(limit, self.clock.now())
+    }
+
+    async fn cancel(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+    ) -> Result<Option<CancelOutcome>, PortFailure> {
+        self.lock().cancel(owner, id, self.clock.now())
+    }
+
+    async fn delete(&self, owner: UserId, id: TranscriptionId) -> Result<bool, PortFailure> {
+        Ok(self.lock().delete(owner, id, self.clock.now()))
+    }
+
+    async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure> {
+        self.lock().put_down(engine, provider_id, self.clock.now());
+        Ok(())
+    }
+
+    async fn due_erasures(&self, limit: u32, hold: Duration) -> Result<Vec<Erasure>, PortFailure> {
+        let now = self.clock.now();
+        Ok(self.lock().due_erasures(limit, later(now, hold), now))
+    }
+
+    async fn erased(&self, id: uuid::Uuid) -> Result<(), PortFailure> {
+        self.lock().erasures.retain(|(_, erasure)| erasure.id != id);
+        Ok(())
+    }
+
+    async fn living(&self, ids: &[TranscriptionId]) -> Result<Vec<TranscriptionId>, PortFailure> {
+        let state = self.lock();
+        Ok(ids.iter().copied().filter(|id| state.jobs.contains_key(id)).collect())
+    }
+}
