@@ -47,7 +47,7 @@ pub(crate) async fn swagger() -> HttpResponse {
     page(SWAGGER_PAGE)
 }
 
-/// The reference to read, by ReDoc
+/// The reference to read, by `ReDoc`
 #[utoipa::path(get, path = "/redoc", tag = "docs", operation_id = "getRedoc",
     responses((status = 200, description = "The page.", content((String = "text/html")))))]
 pub(crate) async fn redoc() -> HttpResponse {
