@@ -94,7 +94,7 @@ impl ApiError {
             .unwrap_or("validation_failed");
         let detail = match faults.as_slice() {
             [only] if only.pointer.is_empty() => sentence(&only.detail),
-            [only] => sentence(&format!("{}: {}", only.pointer, only.detail)),
+            [only] => format!("{} {}.", only.pointer.trim_start_matches('/'), only.detail),
             _ => format!("The request breaks {} rules; see errors.", faults.len()),
         };
         let mut error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
