@@ -59,10 +59,8 @@ pub fn a_transcription(owner: UserId, now: DateTime<Utc>) -> Transcription {
 /// A new submission.
 pub fn a_submission() -> NewSubmission {
     let id = next_id();
-    let mut token_hash = [7; 32];
-    token_hash[..16].copy_from_slice(id.as_bytes());
     let upload_url = Some(format!("https://upload.example.com/{id}"));
-    NewSubmission { id: SubmissionId::from_uuid(id), token_hash, upload_url }
+    NewSubmission { id: SubmissionId::from_uuid(id), upload_url }
 }
 
 /// A transcript of two speakers, with a confidence that has no short decimal form.
