@@ -5,9 +5,7 @@
 
 use sea_orm_migration::{
     prelude::*,
-    schema::{
-        big_integer, binary_len, pk_uuid, string_len, text_null, timestamp_with_time_zone, uuid,
-    },
+    schema::{big_integer, pk_uuid, string_len, text_null, timestamp_with_time_zone, uuid},
 };
 
 #[derive(DeriveMigrationName)]
