@@ -109,6 +109,11 @@ impl SqliteStore {
         &self.writer.0
     }
 
+    /// A connection that cannot write, for looking at the schema without waiting for a writer.
+    pub fn read_connection(&self) -> &DatabaseConnection {
+        &self.reader.0
+    }
+
     /// Asks the database for a sign of life.
     ///
     /// # Errors

@@ -228,6 +228,8 @@ async fn a_writer_that_holds_on_is_a_passing_failure() {
     assert!(failure.is_transient(), "{failure:?}");
     let found = UserRepository::find(&store, user.parts().id).await;
     assert_eq!(found.expect("readers go on"), Some(user));
+    let pending = migration::pending(store.read_connection()).await;
+    assert!(pending.expect("the schema is read").is_empty());
     drop(held);
 }
 
