@@ -35,7 +35,8 @@ async fn json_logs_name_the_events_and_no_secret() -> anyhow::Result<()> {
     holds_none(&log, &canaries)?;
     let mut events = BTreeSet::new();
     for line in log.lines() {
-        let line: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
+        let line: Value =
+            serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
         events.extend(line["event"].as_str().map(str::to_owned));
     }
     let missing: Vec<_> = EVENTS.iter().filter(|event| !events.contains(**event)).collect();

@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use black_box_tests::{Account, Chance, MediaServer, Service, Setup};
 use serde_json::Value;
 use testkit::{
-    assemblyai::{Endpoint, Fault, FakeAssemblyAi},
+    assemblyai::{Endpoint, FakeAssemblyAi, Fault},
     fixtures::{self, Recording},
 };
 use tokio::time::{Instant, sleep};
@@ -180,8 +180,8 @@ async fn wait_for(account: &Account, sent: &[Sent], stage: &str) -> anyhow::Resu
 /// What the living jobs are at; those that wait for their first turn are `pending`.
 async fn living_stages(account: &Account) -> anyhow::Result<Vec<String>> {
     let items = account.list().await?;
-    let living = items.iter().filter(|item| {
-        ["pending", "processing"].iter().any(|status| item["status"] == *status)
-    });
+    let living = items
+        .iter()
+        .filter(|item| ["pending", "processing"].iter().any(|status| item["status"] == *status));
     Ok(living.map(|item| item["stage"].as_str().unwrap_or("pending").to_owned()).collect())
 }
