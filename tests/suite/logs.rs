@@ -35,7 +35,8 @@ async fn json_logs_name_the_events_and_no_secret() -> anyhow::Result<()> {
     holds_none(&log, &canaries)?;
     let mut events = BTreeSet::new();
     for line in log.lines() {
-        let line: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
+        let line: Value =
+            serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
         events.extend(line["event"].as_str().map(str::to_owned));
     }
     let missing: Vec<_> = EVENTS.iter().filter(|event| !events.contains(**event)).collect();
@@ -71,7 +72,7 @@ async fn a_life(format: &str) -> anyhow::Result<(String, Vec<String>)> {
         .with("ASSEMBLYAI_API_KEY", API_KEY)
         .with("ASSEMBLYAI_BASE_URL", &engine.base_url())
         .with("MEDIA_ALLOWED_NETWORKS", "127.0.0.0/8")
-        .with("RATE_LIMITS", "auth_login=4/minute")
+        .with("RATE_LIMITS", "auth_login=4/minute,transcription_get=off")
         .with("LOG_FORMAT", format)
         .with("LOG_LEVEL", "trace")
         .start()

@@ -5,10 +5,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, bail, ensure};
-use black_box_tests::{Account, Chance, MediaServer, Service, Setup};
+use black_box_tests::{Account, Chance, MediaServer, Setup};
 use serde_json::Value;
 use testkit::{
-    assemblyai::{Endpoint, Fault, FakeAssemblyAi},
+    assemblyai::{Endpoint, FakeAssemblyAi, Fault},
     fixtures::{self, Recording},
 };
 use tokio::time::{Instant, sleep};
@@ -25,8 +25,11 @@ const LEASE_SECONDS: &str = "3";
 /// A poll whose process is killed is taken up by another after a minute.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What the kills aim at, in turn.
-const AIMS: [&str; 5] = ["fetching", "uploading", "submitting", "transcribing", "storing"];
+/// The stages in their order.
+const STAGES: [&str; 5] = ["fetching", "uploading", "submitting", "transcribing", "storing"];
+
+/// How many of them the kills aim at, in turn; the last is over too soon.
+const AIMS: usize = 4;
 
 struct World {
     engine: FakeAssemblyAi,
@@ -59,7 +62,7 @@ async fn kills_at_every_stage_pay_for_no_job_twice() -> anyhow::Result<()> {
         for _ in 0..JOBS_A_KILL {
             sent.push(world.send(&account, sent.len()).await?);
         }
-        wait_for(&account, &sent, AIMS[kill % AIMS.len()]).await?;
+        wait_for(&account, &sent, STAGES[kill % AIMS]).await?;
         sleep(Duration::from_millis(chance.below(200))).await;
         let stages = living_stages(&account).await?;
         service.kill().await?;
@@ -162,11 +165,11 @@ impl World {
 async fn wait_for(account: &Account, sent: &[Sent], stage: &str) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let newest = &sent[sent.len() - JOBS_A_KILL..];
-    let aim = AIMS.iter().position(|known| *known == stage).context("a stage")?;
+    let aim = STAGES.iter().position(|known| *known == stage).context("a stage")?;
     loop {
         for job in newest {
             let answer = account.transcription(&job.id).await?.expect(200)?;
-            let at = AIMS.iter().position(|known| answer.json["stage"] == *known);
+            let at = STAGES.iter().position(|known| answer.json["stage"] == *known);
             let ended = !["pending", "processing"].contains(&answer.word("status")?);
             if ended || at.is_some_and(|at| at >= aim) {
                 return Ok(());
@@ -180,8 +183,8 @@ async fn wait_for(account: &Account, sent: &[Sent], stage: &str) -> anyhow::Resu
 /// What the living jobs are at; those that wait for their first turn are `pending`.
 async fn living_stages(account: &Account) -> anyhow::Result<Vec<String>> {
     let items = account.list().await?;
-    let living = items.iter().filter(|item| {
-        ["pending", "processing"].iter().any(|status| item["status"] == *status)
-    });
+    let living = items
+        .iter()
+        .filter(|item| ["pending", "processing"].iter().any(|status| item["status"] == *status));
     Ok(living.map(|item| item["stage"].as_str().unwrap_or("pending").to_owned()).collect())
 }

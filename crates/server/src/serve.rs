@@ -32,7 +32,7 @@ pub struct Running {
     address: SocketAddr,
     state: web::Data<ApiState>,
     handle: ServerHandle,
-    served: JoinHandle<io::Result<()>>,
+    serving: JoinHandle<io::Result<()>>,
     engine: EngineHandle,
 }
 
@@ -50,9 +50,9 @@ pub fn start(
     let state = web::Data::new(ApiState::new(services, config.api));
     let server = api::server(listener, state.clone(), config.workers)?;
     let handle = server.handle();
-    let served = tokio::spawn(server);
+    let serving = tokio::spawn(server);
     let engine = Engine::new(adapters, config.engine).start();
-    Ok(Running { address, state, handle, served, engine })
+    Ok(Running { address, state, handle, serving, engine })
 }
 
 impl Running {
@@ -66,7 +66,7 @@ impl Running {
     /// # Errors
     /// Why it ended.
     pub async fn ended(&mut self) -> io::Result<()> {
-        (&mut self.served).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        (&mut self.serving).await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
     /// Stops: no new work, what runs is finished or handed back.
