@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, bail, ensure};
-use black_box_tests::{Account, Chance, MediaServer, Setup};
+use black_box_tests::{Account, Chance, MediaServer, Setup, service::PATIENCE};
 use serde_json::Value;
 use testkit::{
     assemblyai::{Endpoint, FakeAssemblyAi, Fault},
@@ -21,9 +21,6 @@ const JOBS_A_KILL: usize = 3;
 /// How long each foreign call takes: long enough to be killed in, short enough for the lease.
 const CALL: Duration = Duration::from_millis(300);
 const LEASE_SECONDS: &str = "3";
-
-/// A poll whose process is killed is taken up by another after a minute.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The stages in their order.
 const STAGES: [&str; 5] = ["fetching", "uploading", "submitting", "transcribing", "storing"];
