@@ -72,7 +72,7 @@ async fn a_life(format: &str) -> anyhow::Result<(String, Vec<String>)> {
         .with("ASSEMBLYAI_API_KEY", API_KEY)
         .with("ASSEMBLYAI_BASE_URL", &engine.base_url())
         .with("MEDIA_ALLOWED_NETWORKS", "127.0.0.0/8")
-        .with("RATE_LIMITS", "auth_login=4/minute")
+        .with("RATE_LIMITS", "auth_login=4/minute,transcription_get=off")
         .with("LOG_FORMAT", format)
         .with("LOG_LEVEL", "trace")
         .start()
