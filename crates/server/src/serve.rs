@@ -32,7 +32,6 @@ pub struct Front {
     address: SocketAddr,
     state: web::Data<ApiState>,
     handle: ServerHandle,
-<<<<<<< HEAD
     running: JoinHandle<io::Result<()>>,
 }
 
@@ -82,9 +81,6 @@ impl Front {
 /// A service that runs until it is stopped.
 pub struct Running {
     front: Front,
-=======
-    serving: JoinHandle<io::Result<()>>,
->>>>>>> wt-g
     engine: EngineHandle,
 }
 
@@ -97,20 +93,9 @@ pub fn start(
     adapters: &Adapters,
     config: &ServeConfig,
 ) -> io::Result<Running> {
-<<<<<<< HEAD
     let front = Front::start(listener, adapters, config)?;
     let engine = Engine::new(adapters, config.engine).start();
     Ok(Running { front, engine })
-=======
-    let address = listener.local_addr()?;
-    let services = Arc::new(adapters.services(config.quotas, config.policy));
-    let state = web::Data::new(ApiState::new(services, config.api));
-    let server = api::server(listener, state.clone(), config.workers)?;
-    let handle = server.handle();
-    let serving = tokio::spawn(server);
-    let engine = Engine::new(adapters, config.engine).start();
-    Ok(Running { address, state, handle, serving, engine })
->>>>>>> wt-g
 }
 
 impl Running {
@@ -124,11 +109,7 @@ impl Running {
     /// # Errors
     /// Why it ended.
     pub async fn ended(&mut self) -> io::Result<()> {
-<<<<<<< HEAD
         self.front.ended().await
-=======
-        (&mut self.serving).await.unwrap_or_else(|error| Err(io::Error::other(error)))
->>>>>>> wt-g
     }
 
     /// Stops: no new work, what runs is finished or handed back.
