@@ -118,7 +118,7 @@ pub struct JobParts {
     pub run_at: DateTime<Utc>,
     /// Counted failures so far.
     pub failures: u32,
-    /// How often its holder died.
+    /// How often its holder died since it last got on.
     pub crashes: u32,
     /// How often the engine has been asked how far it is, since the last submission.
     pub polls: u32,
@@ -301,10 +301,12 @@ impl Job {
         }
         match step {
             Step::Fetched(facts) => {
-                self.expect_stage(&[Stage::Fetching], "uploading")?;
+                // At the later stage when the caller did not learn that it was applied.
+                self.expect_stage(&[Stage::Fetching, Stage::Uploading], "uploading")?;
                 transcription.enter(Stage::Uploading, now)?;
                 transcription.learn(facts, now);
                 self.0.stage = Stage::Uploading;
+                self.0.crashes = 0;
                 Ok(Outcome::Held)
             }
             Step::Uploaded(upload) => {
@@ -317,6 +319,7 @@ impl Job {
                 transcription.enter(next, now)?;
                 self.0.stage = next;
                 self.0.upload = upload;
+                self.0.crashes = 0;
                 Ok(Outcome::Held)
             }
             Step::Submitted { check_at } => {
@@ -326,6 +329,7 @@ impl Job {
                 self.0.state = JobState::Waiting;
                 self.0.run_at = check_at;
                 self.0.polls = 0;
+                self.0.crashes = 0;
                 self.0.await_until = Some(now + Self::AWAIT);
                 Ok(Outcome::Free)
             }
