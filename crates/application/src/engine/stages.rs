@@ -4,8 +4,8 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use domain::{
-    CompletedFacts, Failure, FailureCode, Job, Outcome, Stage, Step, Submission, Transcription,
-    Upload, Verdict,
+    CompletedFacts, Failure, FailureClass, FailureCode, Job, Outcome, Stage, Step, Submission,
+    Transcription, TranscriptionId, Upload, Verdict,
 };
 use futures_util::FutureExt;
 use tokio::time::timeout;
@@ -15,7 +15,8 @@ use crate::ports::{
     AudioFile, Claimed, CommitError, FetchError, Hint, Lease, PortFailure, SpeechError, StepEffects,
 };
 
-/// How often a commit is tried while the database is away; the fence ends it earlier.
+/// How often something is written down while the database is away; a fence that falls ends it
+/// earlier.
 const COMMIT_TRIES: u32 = 5;
 
 /// A job while this process holds it.
@@ -71,15 +72,6 @@ impl From<FetchError> for Halt {
     fn from(error: FetchError) -> Self {
         tracing::info!(event = "fetch_failed", code = error.code.as_str(), detail = %error.detail, "source not fetched");
         Self::Failed(Problem { code: error.code, retry_after: error.retry_after, detail: None })
-    }
-}
-
-impl From<CommitError> for Halt {
-    fn from(error: CommitError) -> Self {
-        match error {
-            CommitError::LeaseLost => Self::Lost,
-            CommitError::Failed(failure) => Self::Store(failure),
-        }
     }
 }
 
@@ -164,7 +156,8 @@ impl Engine {
         let url = self.guarded(run, self.config.deadlines.upload, upload).await?;
         let upload = Upload { url, at: self.clock.now() };
         self.commit_upload(run, Some(upload)).await?;
-        self.discard(run).await;
+        self.resume();
+        self.discard(run.lease.job).await;
         Ok(())
     }
 
@@ -225,7 +218,7 @@ impl Engine {
         }
     }
 
-    /// Commits a step, again if the store does not answer: the guard makes that harmless.
+    /// Commits a step, again if the store does not answer: the store applies it once.
     pub(super) async fn commit(
         &self,
         run: &Run,
@@ -236,15 +229,27 @@ impl Engine {
         loop {
             tries += 1;
             match self.jobs.commit(&run.lease, step(), effects()).await {
-                Err(CommitError::Failed(failure))
-                    if failure.is_transient() && tries < COMMIT_TRIES =>
-                {
-                    let pause = duration(self.config.retry.backoff(0, self.entropy.unit()));
-                    tokio::time::sleep(pause.min(run.fence.remaining())).await;
-                }
-                done => return done.map_err(Halt::from),
+                Err(CommitError::Failed(failure)) => self.breathe(run, tries, failure).await?,
+                Err(CommitError::LeaseLost) => return Err(Halt::Lost),
+                Ok(outcome) => return Ok(outcome),
             }
         }
+    }
+
+    /// Waits before something is written down again, if that may help and is still allowed.
+    pub(super) async fn breathe(
+        &self,
+        run: &Run,
+        tries: u32,
+        failure: PortFailure,
+    ) -> Result<(), Halt> {
+        let left = run.fence.remaining();
+        if !failure.is_transient() || tries >= COMMIT_TRIES || left.is_zero() {
+            return Err(Halt::Store(failure));
+        }
+        let pause = duration(self.config.retry.backoff(0, self.entropy.unit()));
+        tokio::time::sleep(pause.min(left)).await;
+        Ok(())
     }
 
     /// Deals with a stage that did not end in its commit.
@@ -288,26 +293,34 @@ impl Engine {
         };
         let stage = run.stage.as_str();
         let code = problem.code.as_str();
-        match verdict {
-            Verdict::GiveUp => tracing::error!(
-                event = "transcription_failed",
-                error.code = code,
-                stage,
-                retry_count = failures,
-                "gave up"
-            ),
-            Verdict::Retry(delay) | Verdict::Snooze(delay) => tracing::warn!(
-                event = "transcription_delayed",
-                error.code = code,
-                stage,
-                retry_count = failures,
-                delay_ms = delay.num_milliseconds(),
-                "will be tried again"
-            ),
+        let paused = problem.code.class() == FailureClass::ProviderPaused;
+        if let (true, Verdict::Snooze(delay)) = (paused, verdict) {
+            self.pause(duration(delay));
         }
         match self.commit(run, step, effects).await {
-            Ok(Outcome::Ended) => self.discard(run).await,
-            Ok(Outcome::Free | Outcome::Held) => {}
+            Ok(Outcome::Ended) => {
+                tracing::error!(
+                    event = "transcription_failed",
+                    error.code = code,
+                    stage,
+                    retry_count = failures,
+                    "gave up"
+                );
+                self.discard(run.lease.job).await;
+            }
+            Ok(Outcome::Free | Outcome::Held) => {
+                tracing::warn!(
+                    event = "transcription_delayed",
+                    error.code = code,
+                    stage,
+                    retry_count = failures,
+                    "will be tried again"
+                );
+                // Rather fetched again than kept for hours by every job that waits.
+                if paused {
+                    self.discard(run.lease.job).await;
+                }
+            }
             Err(Halt::Lost) => self.let_go(run).await,
             Err(halt) => {
                 tracing::error!(event = "job_store_unavailable", ?halt, "a failure was not stored");
@@ -325,16 +338,16 @@ impl Engine {
     async fn let_go(&self, run: &Run) {
         tracing::info!(event = "lease_lost", "the job is no longer held by this process");
         match self.jobs.living(&[run.lease.job]).await {
-            Ok(living) if living.is_empty() => self.discard(run).await,
+            Ok(living) if living.is_empty() => self.discard(run.lease.job).await,
             Ok(_) | Err(_) => {}
         }
     }
 
-    async fn discard(&self, run: &Run) {
+    pub(super) async fn discard(&self, job: TranscriptionId) {
         if !self.capabilities.needs_audio {
             return;
         }
-        if let Err(failure) = self.media.discard(run.lease.job).await {
+        if let Err(failure) = self.media.discard(job).await {
             tracing::warn!(
                 event = "discard_failed",
                 error = &failure as &dyn std::error::Error,

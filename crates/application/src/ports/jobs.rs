@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    Epoch, FailureCode, Job, Outcome, Status, Step, Submission, SubmissionId, Transcript, Transcription,
-    TranscriptionId, UserId, WorkerId, job::PollStep,
+    Epoch, FailureCode, Job, Outcome, Status, Step, Submission, SubmissionId, Transcript,
+    Transcription, TranscriptionId, UserId, WorkerId, job::PollStep,
 };
 
 use super::PortFailure;

@@ -95,7 +95,12 @@ pub(super) fn refusal(call: Call, reply: &Reply) -> SpeechError {
         429 => FailureCode::ProviderThrottled,
         401 => FailureCode::ProviderAuth,
         402 => FailureCode::ProviderPaymentRequired,
-        400 | 403 | 404 | 422 if call.names_a_job() && lower.contains("not found") => {
+        // Its own words, not those of a proxy that does not know the path.
+        400 | 403 | 404 | 422
+            if call.names_a_job()
+                && lower.contains("transcript")
+                && lower.contains("not found") =>
+        {
             FailureCode::ProviderJobMissing
         }
         403 => meaning(&lower).unwrap_or(FailureCode::ProviderAuth),
