@@ -50,8 +50,7 @@ impl Front {
         let state = web::Data::new(ApiState::new(services, config.api.clone()));
         let server = api::server(listener, state.clone(), config.workers)?;
         let handle = server.handle();
-        let served = tokio::spawn(server);
-        Ok(Self { address, state, handle, served })
+        Ok(Self { address, state, handle, served: tokio::spawn(server) })
     }
 
     /// Where it listens.
