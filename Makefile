@@ -4,7 +4,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt ci chaos-binary bench deny audit
+.PHONY: help run test lint fmt ci chaos-binary bench bench-login deny audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' \
@@ -35,6 +35,12 @@ chaos-binary:
 
 bench: ## Measure start-up time and memory of the release binary
 	$(CARGO) bench --package black-box-tests --bench start_up
+
+# 2,000 samples take about half an hour: make bench-login SAMPLES=2000
+bench-login: export LOGIN_SAMPLES = $(SAMPLES)
+bench-login: export LOGIN_COST = $(COST)
+bench-login: ## Compare how long refused sign-ins take, by their cause (SAMPLES=100, COST=10)
+	$(CARGO) bench --package black-box-tests --bench sign_in
 
 deny: ## Check licences, bans and sources with cargo-deny
 	@$(CARGO) deny --version >/dev/null 2>&1 \

@@ -215,6 +215,19 @@ impl Account {
         self.client.post("/api/transcription", Some(&self.token), &body).await
     }
 
+    /// Asks for a transcription with words that the engine is told to expect.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn create_with_keyterm(
+        &self,
+        video_url: &str,
+        keyterm: &str,
+    ) -> anyhow::Result<Answer> {
+        let body = json!({ "video_url": video_url, "keyterms": [keyterm] });
+        self.client.post("/api/transcription", Some(&self.token), &body).await
+    }
+
     /// Reads a transcription.
     ///
     /// # Errors
@@ -237,6 +250,26 @@ impl Account {
             ensure!(Instant::now() < deadline, "{id} does not end: {}", answer.text);
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Waits until none of its transcriptions is pending or processing.
+    ///
+    /// # Errors
+    /// When that takes longer than `patience`.
+    pub async fn until_idle(&self, patience: Duration) -> anyhow::Result<()> {
+        let deadline = Instant::now() + patience;
+        // A job is never pending again once it is processing.
+        for status in ["pending", "processing"] {
+            let path = format!("/api/transcription?limit=1&status={status}");
+            loop {
+                let page = self.get(&path).await?.expect(200)?;
+                let items = page.json["items"].as_array().context("a page has items")?;
+                let Some(item) = items.first() else { break };
+                ensure!(Instant::now() < deadline, "does not end: {item}");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+        Ok(())
     }
 
     /// Every transcription, page by page.

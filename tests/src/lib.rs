@@ -4,10 +4,12 @@
 pub mod binary;
 pub mod chance;
 pub mod client;
+pub mod media;
 pub mod service;
 pub mod workspace;
 
 pub use binary::binary;
 pub use chance::Chance;
 pub use client::{Account, Answer, Client};
+pub use media::MediaServer;
 pub use service::{Ended, Service, Setup};

@@ -204,6 +204,11 @@ impl Service {
         Ok(fs::read_to_string(self.setup.log_path())?)
     }
 
+    /// [`Service::log`], for the message of a test that fails.
+    pub fn log_or_empty(&self) -> String {
+        self.log().unwrap_or_default()
+    }
+
     /// Kills the process as `kill -9` does.
     ///
     /// # Errors

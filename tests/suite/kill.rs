@@ -10,11 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use black_box_tests::{Account, Chance, Service, Setup, service::PATIENCE};
 use serde_json::Value;
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::{Instant, sleep},
-};
+use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
 /// Between two checks a job sees this many kills, and thus can never have lost three holders,
 /// after which the engine would rightly take the job itself for the cause.
@@ -104,13 +100,8 @@ impl Run {
 
     /// Waits until no job is alive, and notes how each ended.
     async fn drain(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        for (user, account) in self.accounts.iter().enumerate() {
-            while !nothing_is_alive(account).await? {
-                let stuck = format!("jobs of user {user} do not end:\n{}", self.service.log()?);
-                ensure!(Instant::now() < deadline, stuck);
-                sleep(Duration::from_millis(100)).await;
-            }
+        for account in &self.accounts {
+            account.until_idle(PATIENCE).await.with_context(|| self.service.log_or_empty())?;
         }
         for attempt in &self.attempts {
             if let Some(id) = &attempt.accepted
@@ -161,16 +152,4 @@ impl Run {
         ensure!(crashed > 0, "no kill hit a job that was being worked on: nothing was tested");
         Ok(())
     }
-}
-
-async fn nothing_is_alive(account: &Account) -> anyhow::Result<bool> {
-    for status in ["pending", "processing"] {
-        let path = format!("/api/transcription?limit=1&status={status}");
-        let page = account.get(&path).await?.expect(200)?;
-        let items = page.json["items"].as_array().context("a page has items")?;
-        if !items.is_empty() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }

@@ -1,6 +1,10 @@
 //! Starting, stopping, and the command line.
 
-use std::{os::unix::fs::PermissionsExt, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    time::Duration,
+};
 
 use black_box_tests::{Ended, Setup, workspace};
 use serde_json::Value;
@@ -179,6 +183,42 @@ async fn the_schema_goes_up_and_down_by_command() -> anyhow::Result<()> {
 
     let service = setup.start().await?;
     service.client().account("ada@example.com").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn more_steps_than_there_are_cannot_be_taken_back() -> anyhow::Result<()> {
+    let setup = Setup::new()?;
+    assert_eq!(setup.run(&["migrate", "up"]).await?.code, Some(0));
+    let before = setup.run(&["migrate", "status"]).await?.stdout;
+    let refused = setup.run(&["migrate", "down", "--steps", "999"]).await?;
+    assert_eq!(refused.code, Some(1), "{}", refused.output());
+    let applied = before.lines().filter(|line| line.starts_with("applied")).count();
+    assert!(refused.stderr.contains(&applied.to_string()), "{}", refused.stderr);
+    assert_eq!(setup.run(&["migrate", "status"]).await?.stdout, before, "nothing was changed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_probe_is_found_by_its_name_or_its_path() -> anyhow::Result<()> {
+    let setup = Setup::new()?;
+    let probe = setup.folder().join("probe of mine");
+    fs::write(&probe, "#!/bin/sh\nexit 1\n")?;
+    let path = probe.to_string_lossy().into_owned();
+    let unusable = setup.clone().with("FFPROBE_PATH", &path).run(&["serve"]).await?;
+    names_all(&unusable, &["FFPROBE_PATH"]);
+
+    fs::set_permissions(&probe, Permissions::from_mode(0o755))?;
+    let folder = setup.folder().to_string_lossy().into_owned();
+    for (chosen, search) in [(path.as_str(), "/"), ("probe of mine", folder.as_str())] {
+        let setup = setup.clone().with("PATH", search).with("FFPROBE_PATH", chosen);
+        let shown = setup.run(&["config"]).await?;
+        assert!(shown.stdout.contains(&format!("FFPROBE_PATH={path}\n")), "{}", shown.output());
+    }
+    let nowhere = setup.clone().with("FFPROBE_PATH", "no-such-probe").run(&["serve"]).await?;
+    names_all(&nowhere, &["FFPROBE_PATH"]);
+    let without = setup.with("PATH", "/").run(&["config"]).await?;
+    assert!(without.stdout.contains("FFPROBE_PATH=\n"), "{}", without.output());
     Ok(())
 }
 

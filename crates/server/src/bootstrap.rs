@@ -1,10 +1,6 @@
 //! The composition root: settings become adapters, adapters become a service.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use api::{ApiConfig, FloodLimit};
@@ -103,8 +99,7 @@ fn speech(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn
 
 fn media(settings: &Settings) -> MediaConfig {
     let media = &settings.media;
-    let ffprobe = media.ffprobe.clone().or_else(|| on_path("ffprobe"));
-    if ffprobe.is_none() {
+    if media.ffprobe.is_none() {
         tracing::info!(
             event = "ffprobe_missing",
             "no ffprobe on PATH: recordings are not looked at before they are sent"
@@ -115,7 +110,7 @@ fn media(settings: &Settings) -> MediaConfig {
         max_bytes: media.max_bytes,
         max_seconds: media.max_duration.as_secs(),
         policy: policy(settings),
-        ffprobe,
+        ffprobe: media.ffprobe.clone(),
         limits: FetchLimits::default(),
     }
 }
@@ -152,21 +147,4 @@ pub fn serve_config(settings: &Settings) -> ServeConfig {
         },
         workers: http.workers,
     }
-}
-
-/// Finds a program by name, once, at start.
-fn on_path(program: &str) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| is_program(path))
-}
-
-#[cfg(unix)]
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
-    path.is_file()
 }

@@ -49,12 +49,8 @@ pub struct HealthArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Migrate {
     /// Apply what is pending
-    Up {
-        /// At most so many steps; all when left out
-        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-        steps: Option<u32>,
-    },
-    /// Take steps back
+    Up,
+    /// Take steps back, with the data in them
     Down {
         /// How many steps
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -87,7 +83,7 @@ mod tests {
             ("openapi", Some(Command::Openapi)),
             ("config", Some(Command::Config)),
             ("health", Some(Command::Health(HealthArgs { timeout: 5 }))),
-            ("migrate up", Some(Command::Migrate { action: Migrate::Up { steps: None } })),
+            ("migrate up", Some(Command::Migrate { action: Migrate::Up })),
             ("migrate down", Some(Command::Migrate { action: Migrate::Down { steps: 1 } })),
             (
                 "migrate down --steps 3",
@@ -95,6 +91,7 @@ mod tests {
             ),
             ("migrate status", Some(Command::Migrate { action: Migrate::Status })),
             ("migrate", None),
+            ("migrate up --steps 1", None),
             ("migrate down --steps 0", None),
             ("health --timeout 0", None),
             ("worker", None),

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use infrastructure::{
     persistence::{SqliteConfig, SqliteStore},
     system::SystemClock,
@@ -145,8 +145,14 @@ async fn migrate(settings: &Settings, action: Migrate) -> anyhow::Result<ExitCod
     let store = SqliteStore::open(config, Arc::new(SystemClock)).await?;
     let db = store.connection();
     match action {
-        Migrate::Up { steps: _ } => println!("{} applied", migration::up(db).await?),
+        Migrate::Up => println!("{} applied", migration::up(db).await?),
         Migrate::Down { steps } => {
+            let applied =
+                migration::status(db).await?.iter().filter(|(_, applied)| *applied).count();
+            ensure!(
+                usize::try_from(steps)? <= applied,
+                "cannot take {steps} back: {applied} applied; nothing was changed"
+            );
             migration::down(db, steps).await?;
             println!("{steps} taken back");
         }

@@ -32,7 +32,7 @@ pub struct Front {
     address: SocketAddr,
     state: web::Data<ApiState>,
     handle: ServerHandle,
-    served: JoinHandle<io::Result<()>>,
+    running: JoinHandle<io::Result<()>>,
 }
 
 impl Front {
@@ -50,7 +50,8 @@ impl Front {
         let state = web::Data::new(ApiState::new(services, config.api.clone()));
         let server = api::server(listener, state.clone(), config.workers)?;
         let handle = server.handle();
-        Ok(Self { address, state, handle, served: tokio::spawn(server) })
+        let running = tokio::spawn(server);
+        Ok(Self { address, state, handle, running })
     }
 
     /// Where it listens.
@@ -68,7 +69,7 @@ impl Front {
     /// # Errors
     /// Why it ended.
     pub async fn ended(&mut self) -> io::Result<()> {
-        (&mut self.served).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        (&mut self.running).await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
     /// Takes no more calls, and finishes those that run.

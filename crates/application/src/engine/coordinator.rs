@@ -13,9 +13,6 @@ use crate::ports::{ClaimRequest, Hint, Hints, PortFailure};
 /// How many rows one look takes at most.
 const BATCH: u32 = 64;
 
-/// How long two pollers keep out of each other's way; longer than a poll may take.
-const POLL_HOLD: Duration = Duration::from_mins(1);
-
 /// The shortest pause between two looks: whatever the store says, the loop never spins.
 const BREATH: Duration = Duration::from_millis(20);
 
@@ -40,7 +37,7 @@ impl Engine {
                 "took jobs from holders that died, or gave them up"
             );
         }
-        let polls = self.jobs.due_polls(BATCH, POLL_HOLD).await?;
+        let polls = self.jobs.due_polls(BATCH, self.config.poll_hold()).await?;
         let mut started = polls.len();
         for due in polls {
             self.tasks.spawn(Arc::clone(self).poll(due));

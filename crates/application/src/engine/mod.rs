@@ -64,7 +64,8 @@ pub struct EngineConfig {
     pub per_owner: u32,
     /// Jobs at a limited speech engine at once, over all processes.
     pub provider_cap: u32,
-    /// How long a lease lasts without a heartbeat. Heartbeat, self-fence and intent age follow.
+    /// How long a lease lasts without a heartbeat. Heartbeat, self-fence, intent age and the
+    /// hold of a poll follow.
     pub lease: Duration,
     /// How long an idle engine sleeps at most.
     pub idle: Duration,
@@ -106,6 +107,17 @@ impl EngineConfig {
     /// which the lease can be relied upon: an older intent may have been found by another holder.
     fn may_send(&self, since: Duration, left: Duration) -> bool {
         since < self.lease / 3 && !left.is_zero()
+    }
+
+    /// How long two pollers keep out of each other's way, and thus how long a job waits for its
+    /// next poll when its poller dies: no longer than for its next holder.
+    fn poll_hold(&self) -> Duration {
+        self.lease.min(Duration::from_mins(1))
+    }
+
+    /// How long one question may take: less than pollers keep apart.
+    fn poll_timeout(&self) -> Duration {
+        self.poll_hold() * 3 / 4
     }
 }
 

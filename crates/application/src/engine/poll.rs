@@ -1,6 +1,6 @@
 //! Asking the speech engine how far a waiting job is.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::{Failure, FailureClass, FailureCode, Outcome, PollStep, Stage};
@@ -8,9 +8,6 @@ use tokio::time::timeout;
 
 use super::{Engine, duration, submit::may_resubmit};
 use crate::ports::{CommitError, DuePoll, Hint, PollAnswer, SpeechError};
-
-/// How long one question may take; shorter than two pollers keep apart.
-const POLL_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The shortest pause after a question that was not answered.
 const UNANSWERED: TimeDelta = TimeDelta::seconds(5);
@@ -20,8 +17,8 @@ impl Engine {
     pub(super) async fn poll(self: Arc<Self>, due: DuePoll) {
         let step = tokio::select! {
             step = self.ask(&due) => step,
-            // Not settled: another poller asks when this one's hold ends.
-            () = self.stopping.cancelled() => return,
+            // The next process asks at once, instead of waiting for the end of the hold.
+            () = self.stopping.cancelled() => PollStep::Pending { check_at: self.clock.now() },
         };
         let (id, epoch) = (due.job.parts().id, due.job.parts().epoch);
         if let PollStep::Fail(failure) = &step {
@@ -70,7 +67,7 @@ impl Engine {
         let polls = due.job.parts().polls;
         let jitter = self.entropy.unit();
         let poll = self.speech.poll(provider_id, polls, due.submission.intent_at, jitter);
-        let Ok(answer) = timeout(POLL_TIMEOUT, poll).await else {
+        let Ok(answer) = timeout(self.config.poll_timeout(), poll).await else {
             return self.ask_later(polls, None);
         };
         match answer {

@@ -1,6 +1,9 @@
 //! The contract suites of the ports, over the in-memory store and the fakes.
 
-use std::sync::Arc;
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
 
 use testkit::{
     contract::{Stores, TestClock},
@@ -18,7 +21,7 @@ testkit::rate_limiter_contract!(limits, async {
     (Box::new(WindowLimiter::new(Arc::<TestClock>::clone(&clock))), clock)
 });
 
-async fn stores() -> Stores {
+fn stores() -> Ready<Stores> {
     let clock = Arc::new(TestClock::at_noon());
-    Stores::new(InMemoryStore::new(Arc::<TestClock>::clone(&clock)), clock, ())
+    ready(Stores::new(InMemoryStore::new(Arc::<TestClock>::clone(&clock)), clock, ()))
 }

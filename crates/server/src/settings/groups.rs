@@ -234,7 +234,8 @@ pub struct MediaSettings {
     pub max_duration: Duration,
     /// `MEDIA_ALLOWED_NETWORKS`.
     pub allowed_networks: Vec<IpNet>,
-    /// `FFPROBE_PATH`; `None` to look on `PATH`.
+    /// `FFPROBE_PATH`; once [`super::Settings::read`] has looked for it, the program itself, or
+    /// `None` when there is none.
     pub ffprobe: Option<PathBuf>,
 }
 

@@ -8,6 +8,7 @@
 mod describe;
 mod engine;
 mod groups;
+mod programs;
 mod reader;
 mod secret_key;
 mod sources;
@@ -126,12 +127,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads and judges the settings of this process.
+    /// Reads and judges the settings of this process, and looks for the programs they name.
     ///
     /// # Errors
     /// [`SettingsError`] with every fault.
     pub fn read() -> Result<Self, SettingsError> {
-        Self::load(&Sources::read())
+        let mut settings = Self::load(&Sources::read())?;
+        let ffprobe = settings.media.ffprobe.as_deref();
+        settings.media.ffprobe = programs::resolve("FFPROBE_PATH", ffprobe, "ffprobe")?;
+        Ok(settings)
     }
 
     /// Judges what was read. A computation: no I/O.

@@ -1,0 +1,138 @@
+//! What stands in the log, and what never does, in either format and at its most talkative.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::{Context, ensure};
+use black_box_tests::{Account, Client, MediaServer, Service, Setup, client::PASSWORD};
+use reqwest::Method;
+use serde_json::{Value, json};
+use testkit::{assemblyai::FakeAssemblyAi, fixtures};
+
+const MAIL: &str = "mail-canary@example.com";
+const STRANGER: &str = "stranger-canary@example.com";
+const NAME: &str = "Name-Canary";
+const WRONG: &str = "wrong-password-canary";
+const QUERY: &str = "query-canary";
+const LABEL: &str = "metadata-canary";
+const API_KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
+/// Events that the original has, and tools of its users look for.
+const EVENTS: [&str; 9] = [
+    "application_startup",
+    "database_initialized",
+    "transcription_job_created",
+    "transcription_processing_started",
+    "transcription_completed",
+    "transcription_failed",
+    "transcription_job_deleted",
+    "rate_limit_exceeded",
+    "application_shutdown",
+];
+
+#[tokio::test]
+async fn json_logs_name_the_events_and_no_secret() -> anyhow::Result<()> {
+    let (log, canaries) = a_life("json").await?;
+    holds_none(&log, &canaries)?;
+    let mut events = BTreeSet::new();
+    for line in log.lines() {
+        let line: Value =
+            serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
+        events.extend(line["event"].as_str().map(str::to_owned));
+    }
+    let missing: Vec<_> = EVENTS.iter().filter(|event| !events.contains(**event)).collect();
+    ensure!(missing.is_empty(), "{missing:?} are missing in {events:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn readable_logs_hold_no_secret_either() -> anyhow::Result<()> {
+    let (log, canaries) = a_life("pretty").await?;
+    holds_none(&log, &canaries)?;
+    for event in EVENTS {
+        ensure!(log.contains(event), "{event} is missing in:\n{log}");
+    }
+    Ok(())
+}
+
+fn holds_none(log: &str, canaries: &[String]) -> anyhow::Result<()> {
+    for canary in canaries {
+        let line = log.lines().find(|line| line.contains(canary));
+        ensure!(line.is_none(), "{canary} is in the log: {}", line.unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// A service does everything once; its log, and what must not be in it.
+async fn a_life(format: &str) -> anyhow::Result<(String, Vec<String>)> {
+    let recording = fixtures::by_name("jfk").context("a recording")?;
+    let engine = FakeAssemblyAi::start();
+    let media = MediaServer::start(recording.wav, Duration::ZERO).await?;
+    let mut service = Setup::new()?
+        .with("ENGINE", "assemblyai")
+        .with("ASSEMBLYAI_API_KEY", API_KEY)
+        .with("ASSEMBLYAI_BASE_URL", &engine.base_url())
+        .with("MEDIA_ALLOWED_NETWORKS", "127.0.0.0/8")
+        .with("RATE_LIMITS", "auth_login=4/minute,transcription_get=off")
+        .with("LOG_FORMAT", format)
+        .with("LOG_LEVEL", "trace")
+        .start()
+        .await?;
+    let tokens = sign_in(service.client()).await?;
+    let access = tokens.first().context("an access token")?.clone();
+    let text = transcribe(&service, &access, &media).await?;
+    ensure!(text == recording.text, "another text: {text}");
+    service.terminate(Duration::from_secs(30)).await?;
+
+    let mut canaries: Vec<String> =
+        [MAIL, STRANGER, NAME, WRONG, PASSWORD, QUERY, LABEL, API_KEY].map(str::to_owned).into();
+    canaries.extend(tokens);
+    // A few words are enough to know the transcript by.
+    canaries.push("country can do".to_owned());
+    ensure!(text.contains("country can do"), "{text}");
+    Ok((service.log()?, canaries))
+}
+
+/// Registers, signs in, and fails to; the tokens.
+async fn sign_in(client: &Client) -> anyhow::Result<Vec<String>> {
+    let body = json!({ "email": MAIL, "password": PASSWORD, "full_name": NAME });
+    client.post("/api/auth/register", None, &body).await?.expect(201)?;
+    client.post("/api/auth/register", None, &body).await?.expect(409)?;
+    let body = json!({ "email": STRANGER, "password": WRONG, "no_such_member": QUERY });
+    client.post("/api/auth/register", None, &body).await?.expect(422)?;
+    let signed_in = client.login(MAIL, PASSWORD).await?.expect(200)?;
+    client.login(MAIL, WRONG).await?.expect(401)?;
+    client.login(STRANGER, PASSWORD).await?.expect(401)?;
+    client.login(STRANGER, WRONG).await?.expect(401)?;
+    client.login(MAIL, WRONG).await?.expect(429)?;
+    let members = ["access_token", "refresh_token"];
+    let tokens = members.iter().filter_map(|member| signed_in.json[*member].as_str());
+    let tokens: Vec<String> = tokens.map(str::to_owned).collect();
+    client.get("/api/auth/me", Some(&format!("{}x", tokens[0]))).await?.expect(401)?;
+    Ok(tokens)
+}
+
+/// One job that succeeds, one that cannot be fetched, one of a form that is refused; the text of
+/// the first.
+async fn transcribe(service: &Service, token: &str, media: &MediaServer) -> anyhow::Result<String> {
+    let account = Account { client: service.client().clone(), token: token.to_owned() };
+    let create = async |url: &str| {
+        let body = json!({ "video_url": url, "metadata": { "label": LABEL } });
+        account.client.post("/api/transcription", Some(token), &body).await
+    };
+    let secret = format!("?token={QUERY}");
+    let good = create(&media.url(&format!("a.wav{secret}"))).await?.expect(201)?;
+    let bad = create(&media.url(&format!("missing.wav{secret}"))).await?.expect(201)?;
+    create(&format!("ftp://example.com/a.wav{secret}")).await?.expect(422)?;
+    account.get(&format!("/api/transcription{secret}")).await?;
+    account.get(&format!("/no/such/path{secret}")).await?.expect(404)?;
+
+    let failed = account.until_ended(bad.word("id")?).await?;
+    ensure!(failed.json["status"] == "failed", "{}", failed.text);
+    let id = good.word("id")?;
+    let ended = account.until_ended(id).await?;
+    ensure!(ended.json["status"] == "completed", "{}", ended.text);
+    let path = format!("/api/transcription/{id}");
+    account.get(&format!("{path}/transcript")).await?.expect(200)?;
+    account.client.call(Method::DELETE, &path, Some(token)).await?.expect(204)?;
+    Ok(ended.word("text")?.to_owned())
+}
