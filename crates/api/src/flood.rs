@@ -6,8 +6,11 @@
 #[cfg(feature = "flood-shield")]
 pub(crate) use shield::{FloodShield, middleware};
 
+/// Stands where the shield is not compiled in; does nothing.
 #[cfg(not(feature = "flood-shield"))]
-pub(crate) use absent::{FloodShield, middleware};
+pub(crate) fn middleware(_: &crate::ApiState) -> actix_web::middleware::Identity {
+    actix_web::middleware::Identity::default()
+}
 
 #[cfg(feature = "flood-shield")]
 mod shield {
@@ -49,7 +52,7 @@ mod shield {
         /// Prepares the counters; `None` for a limit of nothing.
         pub(crate) fn new(limit: FloodLimit) -> Option<Self> {
             let config = GovernorConfigBuilder::default()
-                .requests_per_second(limit.per_second.into())
+                .requests_per_second(limit.per_second.max(1).into())
                 .burst_size(limit.burst)
                 .key_extractor(ClientAddress(limit))
                 .finish()?;
@@ -109,27 +112,5 @@ mod shield {
             let numbers = Numbers::exhausted("flood", per_second, Duration::from_secs(1), wait);
             HttpResponse::from_error(numbers.refusal())
         }
-    }
-}
-
-#[cfg(not(feature = "flood-shield"))]
-mod absent {
-    use actix_web::middleware::Identity;
-
-    use crate::{ApiState, FloodLimit};
-
-    /// Not compiled in.
-    pub(crate) struct FloodShield;
-
-    impl FloodShield {
-        /// There is none.
-        pub(crate) fn new(_: FloodLimit) -> Option<Self> {
-            None
-        }
-    }
-
-    /// Does nothing.
-    pub(crate) fn middleware(_: &ApiState) -> Identity {
-        Identity
     }
 }

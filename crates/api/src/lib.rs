@@ -2,7 +2,7 @@
 //!
 //! Invariants of absence: no SQL, no adapter, no rule of the domain. Requests become domain types
 //! or problems; answers are made of wire types only. Every route stands in one table
-//! ([`routes`]), from which budgets, `Allow`, the router and the guard tests are derived.
+//! (module `routes`), from which budgets, `Allow`, the router and the guard tests are derived.
 
 mod app;
 mod body;

@@ -13,6 +13,7 @@ use actix_web::{
 };
 use application::{ErrorKind, UseCaseError};
 use domain::Invalid;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::wire::problem::{FaultBody, Problem};
@@ -55,6 +56,12 @@ impl Fault {
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     code: &'static str,
+    rest: Box<Rest>,
+}
+
+/// On the heap, so that results stay small.
+#[derive(Debug)]
+struct Rest {
     kind: &'static str,
     detail: Cow<'static, str>,
     faults: Vec<Fault>,
@@ -68,15 +75,14 @@ impl ApiError {
         code: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
-            status,
-            code,
+        let rest = Rest {
             kind: "about:blank",
             detail: detail.into(),
             faults: Vec::new(),
             headers: Vec::new(),
             members: Map::new(),
-        }
+        };
+        Self { status, code, rest: Box::new(rest) }
     }
 
     /// 422 with every fault. Its code is that of the faults where they all share one.
@@ -88,10 +94,12 @@ impl ApiError {
             .unwrap_or("validation_failed");
         let detail = match faults.as_slice() {
             [only] if only.pointer.is_empty() => sentence(&only.detail),
-            [only] => sentence(&format!("{}: {}", only.pointer, only.detail)),
+            [only] => format!("{} {}.", only.pointer.trim_start_matches('/'), only.detail),
             _ => format!("The request breaks {} rules; see errors.", faults.len()),
         };
-        Self { faults, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
+        let mut error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+        error.rest.faults = faults;
+        error
     }
 
     /// 401 for every cause that a token can have.
@@ -127,19 +135,19 @@ impl ApiError {
 
     /// Adds a header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.rest.headers.push((name, value));
         self
     }
 
     /// Adds a member to the body.
     pub(crate) fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+        self.rest.members.insert(name.to_owned(), value.into());
         self
     }
 
     /// Names the problem by a URI of its own.
     pub(crate) fn with_type(mut self, uri: &'static str) -> Self {
-        self.kind = uri;
+        self.rest.kind = uri;
         self
     }
 
@@ -161,30 +169,32 @@ impl ApiError {
     /// The broken rules.
     #[cfg(test)]
     pub(crate) fn faults(&self) -> &[Fault] {
-        &self.faults
+        &self.rest.faults
     }
 
     /// The body, but for the name of the request.
-    fn body(&self) -> Value {
+    fn body(&self) -> Unsigned {
         let problem = Problem {
-            kind: self.kind.to_owned(),
+            kind: self.rest.kind.to_owned(),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
-            detail: self.detail.clone().into_owned(),
+            detail: self.rest.detail.clone().into_owned(),
             code: self.code.to_owned(),
             request_id: String::new(),
-            errors: self.faults.iter().map(FaultBody::from).collect(),
+            errors: self.rest.faults.iter().map(FaultBody::from).collect(),
         };
-        let mut value = serde_json::to_value(&problem).unwrap_or_default();
-        if let Some(members) = value.as_object_mut() {
-            members.extend(self.members.clone());
-        }
-        value
+        Unsigned { problem, members: self.rest.members.clone() }
     }
 }
 
-/// Rides along with an answer until the outermost layer, which knows the name of the request.
-struct Unsigned(Value);
+/// A body on its way to the outermost layer, which knows the name of the request.
+#[derive(Serialize)]
+struct Unsigned {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
 
 /// Gives everything that goes wrong its one shape, and the name of the request.
 pub(crate) fn signed(mut response: HttpResponse, request_id: &str) -> HttpResponse {
@@ -193,9 +203,10 @@ pub(crate) fn signed(mut response: HttpResponse, request_id: &str) -> HttpRespon
         return response;
     }
     let ours = response.extensions_mut().remove::<Unsigned>();
-    let mut body = ours.map_or_else(|| ApiError::from_status(status).body(), |unsigned| unsigned.0);
-    body["request_id"] = Value::from(request_id);
-    let mut response = response.set_body(BoxBody::new(body.to_string()));
+    let mut body = ours.unwrap_or_else(|| ApiError::from_status(status).body());
+    request_id.clone_into(&mut body.problem.request_id);
+    let body = serde_json::to_string(&body).unwrap_or_default();
+    let mut response = response.set_body(BoxBody::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     response
 }
@@ -213,11 +224,15 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut response = HttpResponse::build(self.status);
-        for (name, value) in &self.headers {
+        for (name, value) in &self.rest.headers {
             response.insert_header((name.clone(), value.clone()));
         }
+        if matches!(self.status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) {
+            // The rest of the body is not worth waiting for.
+            response.force_close();
+        }
         let mut response = response.finish();
-        response.extensions_mut().insert(Unsigned(self.body()));
+        response.extensions_mut().insert(self.body());
         response
     }
 }
@@ -225,10 +240,10 @@ impl ResponseError for ApiError {
 impl<E: UseCaseError> From<E> for ApiError {
     fn from(error: E) -> Self {
         let kind = error.kind();
-        let problem = match kind {
+        match kind {
             ErrorKind::Internal => {
                 log_failure(&error);
-                return Self { code: error.code(), ..Self::internal() };
+                Self { code: error.code(), ..Self::internal() }
             }
             ErrorKind::Unavailable => {
                 log_failure(&error);
@@ -237,7 +252,7 @@ impl<E: UseCaseError> From<E> for ApiError {
                     .retry_after(error.retry_after().unwrap_or(PASSING))
             }
             ErrorKind::Unauthenticated if error.code() == "invalid_token" => {
-                return Self::unauthenticated();
+                Self::unauthenticated()
             }
             ErrorKind::Unauthenticated => {
                 Self::new(status(kind), error.code(), sentence(&error.to_string())).challenge()
@@ -248,8 +263,7 @@ impl<E: UseCaseError> From<E> for ApiError {
             | ErrorKind::Conflict => {
                 Self::new(status(kind), error.code(), sentence(&error.to_string()))
             }
-        };
-        problem
+        }
     }
 }
 
@@ -300,18 +314,18 @@ mod tests {
     #[test]
     fn one_fault_lends_its_code_and_several_kinds_do_not() {
         let one = ApiError::invalid(vec![Fault::new("/a", "required", "is missing")]);
-        assert_eq!(one.body()["code"], "required");
+        assert_eq!(one.code(), "required");
         let same = ApiError::invalid(vec![
             Fault::new("/a", "required", "is missing"),
             Fault::new("/b", "required", "is missing"),
         ]);
-        assert_eq!(same.body()["code"], "required");
+        assert_eq!(same.code(), "required");
         let mixed = ApiError::invalid(vec![
             Fault::new("/a", "required", "is missing"),
             Fault::new("/b", "too_long", "is too long"),
         ]);
-        assert_eq!(mixed.body()["code"], "validation_failed");
-        assert_eq!(mixed.body()["errors"].as_array().map(Vec::len), Some(2));
+        assert_eq!(mixed.code(), "validation_failed");
+        assert_eq!(mixed.faults().len(), 2);
     }
 
     #[test]

@@ -12,7 +12,9 @@ use actix_web::web::Bytes;
 use application::Services;
 use ipnet::IpNet;
 
-use crate::{flood::FloodShield, openapi};
+#[cfg(feature = "flood-shield")]
+use crate::flood::FloodShield;
+use crate::openapi;
 
 /// How the service presents itself and whom it believes.
 #[derive(Debug, Clone)]
@@ -64,6 +66,7 @@ pub struct ApiState {
     pub(crate) services: Arc<Services>,
     pub(crate) config: ApiConfig,
     pub(crate) description: Bytes,
+    #[cfg(feature = "flood-shield")]
     pub(crate) flood: Option<FloodShield>,
     draining: AtomicBool,
 }
@@ -71,9 +74,15 @@ pub struct ApiState {
 impl ApiState {
     /// Prepares what is shared: the description is written once.
     pub fn new(services: Arc<Services>, config: ApiConfig) -> Self {
-        let description = openapi().to_json().map_or_else(|_| Bytes::new(), Bytes::from);
-        let flood = config.flood.and_then(FloodShield::new);
-        Self { services, config, description, flood, draining: AtomicBool::new(false) }
+        let description = openapi().to_json().expect("the description is made of plain values");
+        Self {
+            #[cfg(feature = "flood-shield")]
+            flood: config.flood.and_then(FloodShield::new),
+            services,
+            config,
+            description: Bytes::from(description),
+            draining: AtomicBool::new(false),
+        }
     }
 
     /// From now on `/health/ready` answers 503, so that no new work is sent here.

@@ -66,7 +66,7 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     let listener = listen(&settings)?;
     let store = bootstrap::open_store(&settings).await?;
     let adapters = bootstrap::adapters(&settings, &store)?;
-    let mut running = serve::start(listener, &adapters, bootstrap::serve_config(&settings))?;
+    let mut running = serve::start(listener, &adapters, &bootstrap::serve_config(&settings))?;
     tracing::info!(
         event = "application_startup",
         app_name = settings.app_name,

@@ -32,7 +32,7 @@ impl Probe {
     }
 
     async fn migrations(&self) -> Check {
-        let pending = timeout(DEADLINE, migration::pending(self.store.connection())).await;
+        let pending = timeout(DEADLINE, migration::pending(self.store.read_connection())).await;
         let (ok, detail) = match pending {
             Ok(Ok(names)) if names.is_empty() => (true, "none pending".to_owned()),
             Ok(Ok(names)) => (false, format!("{} pending", names.len())),

@@ -27,12 +27,60 @@ pub struct ServeConfig {
     pub workers: usize,
 }
 
-/// A service that runs until it is stopped.
-pub struct Running {
+/// The HTTP half of the service: answers until it is stopped, and runs no jobs.
+pub struct Front {
     address: SocketAddr,
     state: web::Data<ApiState>,
     handle: ServerHandle,
-    serving: JoinHandle<io::Result<()>>,
+    running: JoinHandle<io::Result<()>>,
+}
+
+impl Front {
+    /// Starts to serve on `listener`.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub fn start(
+        listener: TcpListener,
+        adapters: &Adapters,
+        config: &ServeConfig,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let services = Arc::new(adapters.services(config.quotas, config.policy.clone()));
+        let state = web::Data::new(ApiState::new(services, config.api.clone()));
+        let server = api::server(listener, state.clone(), config.workers)?;
+        let handle = server.handle();
+        let running = tokio::spawn(server);
+        Ok(Self { address, state, handle, running })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets everyone who asks know that the end is near; calls are still answered.
+    pub fn drain(&self) {
+        self.state.drain();
+    }
+
+    /// Ends when the HTTP server has ended by itself, which it does not unless something is wrong.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn ended(&mut self) -> io::Result<()> {
+        (&mut self.running).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
+    /// Takes no more calls, and finishes those that run.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+    }
+}
+
+/// A service that runs until it is stopped.
+pub struct Running {
+    front: Front,
     engine: EngineHandle,
 }
 
@@ -43,22 +91,17 @@ pub struct Running {
 pub fn start(
     listener: TcpListener,
     adapters: &Adapters,
-    config: ServeConfig,
+    config: &ServeConfig,
 ) -> io::Result<Running> {
-    let address = listener.local_addr()?;
-    let services = Arc::new(adapters.services(config.quotas, config.policy));
-    let state = web::Data::new(ApiState::new(services, config.api));
-    let server = api::server(listener, state.clone(), config.workers)?;
-    let handle = server.handle();
-    let serving = tokio::spawn(server);
+    let front = Front::start(listener, adapters, config)?;
     let engine = Engine::new(adapters, config.engine).start();
-    Ok(Running { address, state, handle, serving, engine })
+    Ok(Running { front, engine })
 }
 
 impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.front.address()
     }
 
     /// Ends when the HTTP server has ended by itself, which it does not unless something is wrong.
@@ -66,12 +109,12 @@ impl Running {
     /// # Errors
     /// Why it ended.
     pub async fn ended(&mut self) -> io::Result<()> {
-        (&mut self.serving).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        self.front.ended().await
     }
 
     /// Stops: no new work, what runs is finished or handed back.
     pub async fn stop(self) {
-        self.state.drain();
-        tokio::join!(self.engine.drain(), self.handle.stop(true));
+        self.front.drain();
+        tokio::join!(self.engine.drain(), self.front.stop());
     }
 }

@@ -1,6 +1,9 @@
 //! Accounts.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{boolean, pk_uuid, string_len, string_len_null, text, timestamp_with_time_zone},
+};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;

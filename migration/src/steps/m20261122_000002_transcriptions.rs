@@ -1,6 +1,13 @@
 //! What users see: transcriptions.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{
+        big_integer, big_integer_null, double_null, json_binary, pk_uuid, string_len,
+        string_len_null, text, text_null, timestamp_with_time_zone, timestamp_with_time_zone_null,
+        uuid,
+    },
+};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;

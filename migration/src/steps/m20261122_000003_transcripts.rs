@@ -1,6 +1,9 @@
 //! What was said. Apart from the transcriptions, so that lists do not read past it.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{pk_uuid, text},
+};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;

@@ -1,6 +1,12 @@
 //! Live jobs. A row goes when its job ends.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{
+        big_integer, double, pk_uuid, string_len, text_null, timestamp_with_time_zone,
+        timestamp_with_time_zone_null, uuid, uuid_null,
+    },
+};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -61,7 +67,8 @@ fn indexes() -> [IndexCreateStatement; 4] {
         index("ix_jobs_due")
             .col("state")
             .col("run_at")
-            .and_where(Expr::cust("state IN ('scheduled', 'waiting')"))
+            // Not IN: SQLite does not see that state = 'waiting' implies it.
+            .and_where(Expr::cust("state = 'scheduled' OR state = 'waiting'"))
             .to_owned(),
         // The end of the lease is not indexed: every heartbeat would have to move it.
         index("ix_jobs_leased").col("user_id").and_where(Expr::cust("state = 'leased'")).to_owned(),

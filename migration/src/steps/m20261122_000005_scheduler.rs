@@ -1,6 +1,9 @@
 //! The fair queue: where each user stands in it, and how far it has come.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{double, integer, pk_uuid},
+};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;

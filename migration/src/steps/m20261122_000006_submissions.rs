@@ -3,7 +3,10 @@
 //! They outlive their job, because they say which copies an engine still holds, and go with the
 //! transcription.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{big_integer, pk_uuid, string_len, text_null, timestamp_with_time_zone, uuid},
+};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;

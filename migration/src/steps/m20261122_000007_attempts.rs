@@ -1,6 +1,11 @@
 //! How each claim of a job ended: a history that is only added to, and pruned by age.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{
+        big_integer, big_pk_auto, string_len, string_len_null, timestamp_with_time_zone, uuid,
+    },
+};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;

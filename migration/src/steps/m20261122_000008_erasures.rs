@@ -1,6 +1,9 @@
 //! Copies at engines that are to be erased. Nothing is referenced: they outlive everything.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{big_integer, pk_uuid, string_len, text, timestamp_with_time_zone},
+};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;

@@ -39,8 +39,7 @@ pub(crate) async fn read(
             StatusCode::REQUEST_TIMEOUT,
             "body_too_slow",
             "The body did not arrive in time.",
-        )
-        .with_header(header::CONNECTION, header::HeaderValue::from_static("close")))
+        ))
     })
 }
 

@@ -16,11 +16,8 @@ use crate::problem::ApiError;
 /// Turns a panic of `work` into an error, so that one request cannot take others with it.
 pub(crate) async fn caught<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     // What a panic leaves half done belongs to this request alone; shared state lives behind ports.
-    match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(result) => result,
-        Err(_) => {
-            tracing::error!(event = "request_panicked", "a request ended in a panic");
-            Err(ApiError::internal().into())
-        }
-    }
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(event = "request_panicked", "a request ended in a panic");
+        Err(ApiError::internal().into())
+    })
 }

@@ -34,7 +34,7 @@ pub(crate) async fn register(
 
 /// Signs in
 ///
-/// The body is the password form of OAuth2, urlencoded or as multipart, or the same two members as
+/// The body is the password form of `OAuth2`, urlencoded or as multipart, or the same two members as
 /// JSON. An unknown address, a wrong password and a disabled account are answered alike.
 #[utoipa::path(post, path = "/api/auth/login", tag = "accounts", operation_id = "login",
     request_body(description = "The credentials.", content(

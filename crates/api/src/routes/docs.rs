@@ -1,11 +1,11 @@
 //! The description, and two pages that show it. Everything they load comes from this binary.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use actix_web::{
     HttpResponse,
     http::header::{self, ContentType},
-    web,
+    web::{self, Bytes},
 };
 
 use crate::{ApiState, problem::ApiError};
@@ -47,7 +47,7 @@ pub(crate) async fn swagger() -> HttpResponse {
     page(SWAGGER_PAGE)
 }
 
-/// The reference to read, by ReDoc
+/// The reference to read, by `ReDoc`
 #[utoipa::path(get, path = "/redoc", tag = "docs", operation_id = "getRedoc",
     responses((status = 200, description = "The page.", content((String = "text/html")))))]
 pub(crate) async fn redoc() -> HttpResponse {
@@ -65,7 +65,11 @@ pub(crate) async fn swagger_asset(name: web::Path<String>) -> Result<HttpRespons
     let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
     let file = utoipa_swagger_ui::serve(&name, config).ok().flatten();
     let file = file.ok_or_else(ApiError::no_route)?;
-    Ok(asset(&file.content_type).body(file.bytes.into_owned()))
+    let bytes = match file.bytes {
+        Cow::Borrowed(embedded) => Bytes::from_static(embedded),
+        Cow::Owned(made) => Bytes::from(made),
+    };
+    Ok(asset(&file.content_type).body(bytes))
 }
 
 /// A file that the `ReDoc` page loads.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Api;
-use crate::routes::TABLE;
+use super::{Api, method};
+use crate::routes::{Access, TABLE};
 
 #[actix_web::test]
 async fn the_pages_load_nothing_but_our_own_files() {
@@ -43,4 +43,39 @@ fn the_description_shows_exactly_the_routes_of_the_table() {
     let routes = TABLE.iter().filter(|endpoint| endpoint.described);
     let expected: BTreeSet<_> = routes.map(|e| format!("{} {}", e.method, e.pattern)).collect();
     assert_eq!(shown, expected);
+}
+
+#[test]
+fn every_answer_of_every_operation_is_described() {
+    let described = serde_json::to_value(crate::openapi()).unwrap();
+    let mut ids = BTreeSet::new();
+    for (path, item) in described["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id), "{id} twice");
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let headers = &answer["headers"];
+                assert!(answer["description"].is_string(), "{path} {status}");
+                assert!(headers["X-Request-Id"].is_object(), "{path} {status}");
+                assert!(headers["RateLimit"].is_object(), "{path} {status}");
+                assert_eq!(status == "401", headers["WWW-Authenticate"].is_object(), "{path}");
+                if status.as_str() >= "400" {
+                    let body = &answer["content"]["application/problem+json"];
+                    assert!(body["schema"].is_object(), "{path} {status}");
+                }
+            }
+        }
+    }
+    let text = described.to_string();
+    assert!(!text.contains("refresh_token") && text.contains("/api/auth/login"));
+}
+
+#[actix_web::test]
+async fn every_route_that_is_not_public_asks_for_a_token() {
+    let api = Api::new();
+    for endpoint in &TABLE {
+        let path = endpoint.pattern.replace("{id}", "01938e5a-7b3c-7c9e-8f2a-4d5e6f708192");
+        let answer = api.send(method(endpoint.method.clone(), &path)).await;
+        assert_eq!(endpoint.access == Access::Token, answer.status == 401, "{path}");
+    }
 }

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 
 use super::{Api, bearer, method};
-use crate::{ApiConfig, FloodLimit, middleware::address::client};
+use crate::{ApiConfig, middleware::address::client};
 
 fn limited() -> Api {
     Api::with(Quotas::default(), ApiConfig::default())
@@ -92,9 +92,9 @@ async fn a_call_passes_uncounted_when_nothing_can_count() {
 #[cfg(feature = "flood-shield")]
 #[actix_web::test]
 async fn a_flood_meets_the_same_429_and_preflights_pass() {
-    let flood = Some(FloodLimit { per_second: 1, burst: 2 });
+    let flood = Some(crate::FloodLimit { per_second: 1, burst: 2 });
     let cors_origins = vec!["http://localhost:3002".to_owned()];
-    let api = Api::with(Quotas::OFF, ApiConfig { flood, cors_origins, ..ApiConfig::default() });
+    let api = Api::with(Quotas::OFF, ApiConfig { cors_origins, flood, ..ApiConfig::default() });
     assert_eq!(api.get("/health").await.status, 200);
     assert_eq!(api.get("/health").await.status, 200);
     let answer = api.get("/health").await;

@@ -4,6 +4,7 @@ mod accounts;
 mod docs;
 mod limits;
 mod problems;
+mod server;
 mod stubs;
 mod transcriptions;
 

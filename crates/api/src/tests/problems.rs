@@ -171,3 +171,13 @@ async fn only_the_exact_origins_may_call() {
         assert_eq!(answer.header("content-type"), "application/problem+json");
     }
 }
+
+#[actix_web::test]
+async fn any_origin_is_answered_without_credentials() {
+    let config = ApiConfig { cors_origins: vec!["*".to_owned()], ..ApiConfig::default() };
+    let api = Api::with(application::limits::Quotas::OFF, config);
+    let request = TestRequest::get().uri("/health").insert_header(("origin", "http://any.example"));
+    let answer = api.send(request).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+}

@@ -144,7 +144,7 @@ impl TranscriptionRepository for Stub {
         let size = usize::from(page.size.get());
         let items: Vec<Transcription> =
             behind.iter().take(size).map(|row| (*row).clone()).collect();
-        let last = items.last().filter(|_| behind.len() > size).map(|row| row.parts());
+        let last = items.last().filter(|_| behind.len() > size).map(Transcription::parts);
         let next = last.map(|row| Cursor { created_at: row.created_at, id: row.id });
         Ok(Page { items, next })
     }

@@ -22,7 +22,7 @@ pub(crate) struct RegisterRequest {
     full_name: Option<String>,
 }
 
-/// The password form of OAuth2 (RFC 6749, 4.3.2). Other members of the form are ignored.
+/// The password form of `OAuth2` (RFC 6749, 4.3.2). Other members of the form are ignored.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a body that is read member by member")]
 pub(crate) struct LoginForm {

@@ -62,7 +62,6 @@ impl From<&Fault> for FaultBody {
 /// The answer to one call too many: problem details, and the four members of the first version
 /// of this service.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "describes what the rate limit adds to a problem")]
 pub(crate) struct RateLimitProblem {
     /// Always `rate_limit_exceeded`.
     #[schema(example = "rate_limit_exceeded")]

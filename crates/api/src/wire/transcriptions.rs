@@ -22,10 +22,10 @@ pub(crate) struct TranscriptionRequest {
     #[schema(default = "auto", example = "auto")]
     language: Option<String>,
     /// Whether speakers are told apart.
-    #[schema(default = false, example = false)]
+    #[schema(default = false, example = true)]
     speaker_labels: Option<bool>,
     /// How many speakers there are; needs `speaker_labels`.
-    #[schema(minimum = 1, maximum = 30)]
+    #[schema(minimum = 1, maximum = 30, example = 2)]
     speakers_expected: Option<u8>,
     /// Words and phrases to expect: at most 100, each of at most 100 characters and 6 words.
     #[schema(max_items = 100, example = json!(["SaaS-IA"]))]

@@ -114,9 +114,10 @@ impl EngineConfig {
         self.poll_hold() * 3 / 4
     }
 
-    /// How old an intent may be when the request leaves.
-    fn intent_age(&self) -> Duration {
-        self.lease / 3
+    /// Whether a request may still leave `since` its intent was begun, with `left` of the time in
+    /// which the lease can be relied upon: an older intent may have been found by another holder.
+    fn may_send(&self, since: Duration, left: Duration) -> bool {
+        since < self.lease / 3 && !left.is_zero()
     }
 }
 
@@ -235,4 +236,20 @@ impl EngineHandle {
 /// A delta as tokio counts it; a negative one is zero.
 fn duration(delta: chrono::TimeDelta) -> Duration {
     delta.to_std().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EngineConfig;
+    use std::time::Duration;
+
+    #[test]
+    fn a_request_leaves_only_under_a_young_intent_and_a_sure_lease() {
+        let config = EngineConfig { lease: Duration::from_mins(1), ..EngineConfig::default() };
+        for (since, left, verdict) in [(0, 40, true), (19, 1, true), (20, 40, false), (0, 0, false)]
+        {
+            let (since, left) = (Duration::from_secs(since), Duration::from_secs(left));
+            assert_eq!(config.may_send(since, left), verdict, "{since:?} {left:?}");
+        }
+    }
 }

@@ -32,7 +32,7 @@ impl Engine {
                 Some(submission) => submission,
                 None => self.intend(run).await?,
             };
-            if asked.elapsed() >= self.config.intent_age() || run.fence.remaining().is_zero() {
+            if !self.config.may_send(asked.elapsed(), run.fence.remaining()) {
                 // Too late to be sure of the lease; nothing was sent, and that is known.
                 return self.withdraw(run, submission.id).await;
             }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use application::{
     Adapters, Engine, EngineConfig,
@@ -248,6 +248,23 @@ async fn a_job_that_kills_its_process_three_times_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_intent_written_too_late_is_withdrawn_and_nothing_is_sent() {
+    let mut fakes = fakes::adapters();
+    fakes.speech = Arc::new(harmless());
+    let bench = Bench::new(fakes).await;
+    let id = bench.enqueue().await;
+    let lease = Duration::from_nanos(3);
+    let hasty =
+        Engine::new(&bench.fakes.adapters(), EngineConfig { lease, ..EngineConfig::default() });
+    hasty.run_pending().await.unwrap();
+    assert_eq!(bench.fakes.speech.count(SpeechMethod::Submit), 0);
+    let submissions = bench.fakes.store.submissions(id);
+    assert!(submissions.iter().all(|s| s.state == SubmissionState::Error), "{submissions:?}");
+    bench.engine().run_pending().await.unwrap();
+    assert_eq!(bench.status(id).await, Status::Completed);
+}
+
+#[tokio::test]
 async fn a_refusal_is_tried_again_under_a_new_submission() {
     let bench = Bench::default().await;
     bench.fakes.speech.next_submit(Err(speech_error(FailureCode::ProviderThrottled)));
@@ -405,7 +422,9 @@ async fn a_running_engine_lets_go_of_a_canceled_job_at_once() {
     bench.fakes.store.cancel(bench.owner, id).await.unwrap();
     bench.fakes.events.publish(Hint::Changed(id));
     // The gate stays closed: the fetch itself is dropped.
-    bench.fakes.media.gate().left().await;
+    // Long before the next heartbeat would tell.
+    let left = tokio::time::timeout(Duration::from_secs(5), bench.fakes.media.gate().left()).await;
+    assert!(left.is_ok());
     assert!(handle.drain().await);
 }
 

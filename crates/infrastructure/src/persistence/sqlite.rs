@@ -109,6 +109,11 @@ impl SqliteStore {
         &self.writer.0
     }
 
+    /// A connection that cannot write, for looking at the schema without waiting for a writer.
+    pub fn read_connection(&self) -> &DatabaseConnection {
+        &self.reader.0
+    }
+
     /// Asks the database for a sign of life.
     ///
     /// # Errors
@@ -121,11 +126,12 @@ impl SqliteStore {
         .await
     }
 
-    /// Closes the connections, after what runs on them, and gives the lock back.
-    pub async fn close(self) {
+    /// Closes the connections, after what runs on them; later calls fail. The lock is given back
+    /// when the store is dropped.
+    pub async fn close(&self) {
         // Readers first: the last connection to close tidies the write-ahead log away.
-        for connection in [self.reader.0, self.writer.0] {
-            if let Err(error) = connection.close().await {
+        for connection in [&self.reader.0, &self.writer.0] {
+            if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(event = "database_close_failed", %error, "closing the database failed");
             }
         }

@@ -1,7 +1,9 @@
 //! The speech engines: the mock, and AssemblyAI against a server that speaks its protocol.
 
 mod answers;
+mod fake;
 mod happy_path;
+mod limits;
 mod mock;
 mod submission;
 

@@ -1,6 +1,7 @@
 //! The adapters against the contracts of their ports, and against the world they adapt.
 
 mod engines;
+mod limits;
 mod media;
 mod persistence;
 mod security;

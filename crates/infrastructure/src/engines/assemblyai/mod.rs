@@ -147,13 +147,17 @@ impl SpeechToText for AssemblyAi {
     }
 
     async fn erase(&self, provider_id: &str) -> Result<(), SpeechError> {
-        let request = self.caller.request(Method::DELETE, &["v2", "transcript", job(provider_id)?]);
+        let Ok(id) = job(provider_id) else { return Ok(()) };
+        let request = self.caller.request(Method::DELETE, &["v2", "transcript", id]);
         let deadline = self.deadlines.erase;
         let reply = self.caller.send(Call::Erase, request, deadline, http::MAX_RESULT).await;
         let reply = reply.map_err(|_| failure(FailureCode::ProviderUnavailable))?;
         match self.answered(Call::Erase, reply) {
-            Err(error) if error.code != FailureCode::ProviderJobMissing => Err(error),
-            _ => Ok(()),
+            // The answer is the job without its data; a page of a proxy erased nothing.
+            Ok(reply) if reply.read::<Created>()?.id == id => Ok(()),
+            Ok(_) => Err(failure(FailureCode::ProviderProtocol)),
+            Err(error) if error.code == FailureCode::ProviderJobMissing => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }

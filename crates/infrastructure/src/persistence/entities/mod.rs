@@ -3,7 +3,7 @@
 //! Instants are `DateTime<Utc>`, which sqlx writes to `SQLite` as RFC 3339 in UTC with 0, 3, 6 or
 //! 9 digits of a second's fraction. Comparing such texts byte by byte still orders them by time,
 //! because the `+` that ends a shorter fraction sorts before `.` and before every digit (a test
-//! in the suite holds this); so one type serves here and on databases with a true timestamp.
+//! below holds this); so one type serves here and on databases with a true timestamp.
 
 pub(super) mod attempts;
 pub(super) mod erasures;
@@ -14,3 +14,6 @@ pub(super) mod tenant_sched;
 pub(super) mod transcriptions;
 pub(super) mod transcripts;
 pub(super) mod users;
+
+#[cfg(test)]
+mod tests;

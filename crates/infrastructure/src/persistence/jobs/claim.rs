@@ -6,8 +6,8 @@ use application::ports::{ClaimRequest, Claimed, Lease, PortFailure};
 use chrono::{DateTime, Utc};
 use domain::Stage;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::Expr,
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -27,11 +27,11 @@ pub(super) async fn claim(
     request: &ClaimRequest,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, Stop<PortFailure>> {
-    let mut claimed = lease(tx, request, now).await?;
+    let claimed = lease(tx, request, now).await?;
     let ids = claimed.iter().map(|live| live.job.parts().id);
     let mut submissions = load::latest_submissions(tx, ids).await?;
     Ok(claimed
-        .drain(..)
+        .into_iter()
         .map(|Live { job, transcription, .. }| {
             let parts = job.parts();
             Claimed {
@@ -117,29 +117,32 @@ struct Limits {
 
 impl Limits {
     async fn load(tx: &WriteTx, request: &ClaimRequest) -> Result<Self, StoreError> {
-        let storing = Stage::Storing.as_str();
-        let counts: Vec<(Uuid, String, String, i64)> = Entity::find()
+        let counts: Vec<(Uuid, String, i64)> = Entity::find()
             .select_only()
-            .columns([Column::UserId, Column::State, Column::Stage])
+            .columns([Column::UserId, Column::Stage])
             .column_as(Column::Id.count(), "jobs")
-            .filter(Expr::cust("state IN ('leased', 'waiting')"))
+            .filter(Expr::cust("state = 'leased'"))
             .group_by(Column::UserId)
-            .group_by(Column::State)
             .group_by(Column::Stage)
             .into_tuple()
             .all(tx.db())
             .await?;
-        let (mut leased, mut at_engine) = (HashMap::new(), 0_u32);
-        for (owner, state, stage, count) in counts {
+        let (mut leased, mut on_their_way) = (HashMap::new(), 0_u32);
+        for (owner, stage, count) in counts {
             let count = u32::try_from(count).unwrap_or(u32::MAX);
-            if state == "waiting" || stage != storing {
-                at_engine = at_engine.saturating_add(count);
-            }
-            if state == "leased" {
-                *leased.entry(owner).or_default() += count;
+            *leased.entry(owner).or_default() += count;
+            if stage != Stage::Storing.as_str() {
+                on_their_way = on_their_way.saturating_add(count);
             }
         }
-        let room = request.provider_cap.map_or(u32::MAX, |cap| cap.saturating_sub(at_engine));
+        let room = match request.provider_cap {
+            None => u32::MAX,
+            Some(cap) => {
+                let waiting = Entity::find().filter(Expr::cust("state = 'waiting'"));
+                let waiting = u32::try_from(waiting.count(tx.db()).await?).unwrap_or(u32::MAX);
+                cap.saturating_sub(on_their_way).saturating_sub(waiting)
+            }
+        };
         Ok(Self { per_owner: request.per_owner, room, leased })
     }
 
@@ -157,7 +160,7 @@ impl Limits {
         }
         *leased += 1;
         if !storing {
-            self.room -= 1;
+            self.room = self.room.saturating_sub(1);
         }
         true
     }

@@ -12,6 +12,8 @@ mod load;
 mod polls;
 mod stop;
 mod submit;
+#[cfg(test)]
+mod tests;
 mod tick;
 
 use std::time::Duration;

@@ -24,11 +24,12 @@ struct Body<'a> {
     confidence: Option<f64>,
     duration_ms: Option<u64>,
     speakers: Vec<Cow<'a, str>>,
-    /// Text, start, end, confidence, speaker.
-    words: Vec<(Cow<'a, str>, u64, u64, Option<f64>, Option<usize>)>,
-    /// Text, start, end, confidence, speaker.
-    utterances: Vec<(Cow<'a, str>, u64, u64, Option<f64>, Option<usize>)>,
+    words: Vec<Said<'a>>,
+    utterances: Vec<Said<'a>>,
 }
+
+/// Text, start, end, confidence, speaker.
+type Said<'a> = (Cow<'a, str>, u64, u64, Option<f64>, Option<usize>);
 
 pub(in crate::persistence) fn restore(row: Model) -> Result<Transcript, CorruptRow> {
     let id: Uuid = row.transcription_id;
@@ -38,19 +39,19 @@ pub(in crate::persistence) fn restore(row: Model) -> Result<Transcript, CorruptR
     if body.v != VERSION {
         return Err(corrupt("body is of an unknown version"));
     }
+    let speakers = body.speakers;
     let speaker = |at: Option<usize>| -> Result<Option<Speaker>, CorruptRow> {
         let Some(at) = at else { return Ok(None) };
-        let label = body.speakers.get(at).ok_or_else(|| corrupt("a speaker is not in the list"))?;
+        let label = speakers.get(at).ok_or_else(|| corrupt("a speaker is not in the list"))?;
         Ok(Some(label.clone().into_owned()))
     };
-    let words = body.words.iter().map(|(text, start_ms, end_ms, confidence, by)| {
-        let (text, speaker) = (text.clone().into_owned(), speaker(*by)?);
-        Ok(Word { text, start_ms: *start_ms, end_ms: *end_ms, confidence: *confidence, speaker })
+    let words = body.words.into_iter().map(|(text, start_ms, end_ms, confidence, by)| {
+        let text = text.into_owned();
+        Ok(Word { text, start_ms, end_ms, confidence, speaker: speaker(by)? })
     });
-    let utterances = body.utterances.iter().map(|(text, start_ms, end_ms, confidence, by)| {
-        let (text, speaker) = (text.clone().into_owned(), speaker(*by)?);
-        let (start_ms, end_ms, confidence) = (*start_ms, *end_ms, *confidence);
-        Ok(Utterance { speaker, text, start_ms, end_ms, confidence })
+    let utterances = body.utterances.into_iter().map(|(text, start_ms, end_ms, confidence, by)| {
+        let text = text.into_owned();
+        Ok(Utterance { speaker: speaker(by)?, text, start_ms, end_ms, confidence })
     });
     let language = body.language.as_deref().map(Language::parse).transpose();
     Ok(Transcript {

@@ -1,0 +1,90 @@
+//! The parameters of operations.
+
+use serde_json::json;
+use utoipa::openapi::{
+    Required,
+    path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+    schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type},
+};
+
+use crate::routes::Endpoint;
+
+/// Adds what the path and the operation take.
+pub(super) fn add(operation: &mut Operation, endpoint: &Endpoint) {
+    let mut parameters: Vec<Parameter> = Vec::new();
+    if endpoint.pattern.contains("{id}") {
+        let schema = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        let example = "01938e5a-7b3c-7c9e-8f2a-4d5e6f708192";
+        parameters.push(
+            parameter("id", ParameterIn::Path, "Which transcription.", schema)
+                .required(Required::True)
+                .example(Some(json!(example)))
+                .build(),
+        );
+    }
+    match operation.operation_id.as_deref() {
+        Some("listTranscriptions") => parameters.extend(list()),
+        Some("getTranscription") => {
+            let about = "The `ETag` of an earlier answer: 304 if nothing has changed since.";
+            parameters.push(
+                parameter("If-None-Match", ParameterIn::Header, about, text())
+                    .example(Some(json!("W/\"5d1c9a7e3b2f4c60\"")))
+                    .build(),
+            );
+        }
+        _ => {}
+    }
+    if !parameters.is_empty() {
+        operation.parameters = Some(parameters.into_iter().map(Into::into).collect());
+    }
+}
+
+fn list() -> Vec<Parameter> {
+    let query = |name, about, schema| parameter(name, ParameterIn::Query, about, schema).build();
+    let instant = || text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let words = ["pending", "processing", "completed", "failed", "canceled"];
+    vec![
+        query(
+            "limit",
+            "How many a page holds.",
+            integer().minimum(Some(1)).maximum(Some(100)).default(Some(json!(20))),
+        ),
+        query("cursor", "`next_cursor` of the page before.", text()),
+        query("status", "Only those of this status.", text().enum_values(Some(words))),
+        query("created_after", "Only those created later than this.", instant()),
+        query("created_before", "Only those created earlier than this.", instant()),
+        query("include", "`total` also counts all.", text().enum_values(Some(["total"]))),
+        query(
+            "skip",
+            "How many to pass over. For old clients: pages by cursor are faster, and stable while \
+             transcriptions come and go.",
+            integer()
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                .minimum(Some(0))
+                .default(Some(json!(0))),
+        ),
+    ]
+}
+
+fn parameter(
+    name: &str,
+    place: ParameterIn,
+    about: &str,
+    schema: impl Into<Object>,
+) -> ParameterBuilder {
+    let schema: Object = schema.into();
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(schema))
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::new(Type::String))
+}
+
+fn integer() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer))
+}

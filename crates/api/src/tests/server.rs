@@ -1,0 +1,75 @@
+//! The real server on a real socket.
+
+use std::{net::TcpListener, time::Duration};
+
+use actix_web::{dev::ServerHandle, rt};
+use application::limits::Quotas;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{Api, stubs::Fault};
+use crate::ApiConfig;
+
+struct Running {
+    api: Api,
+    port: u16,
+    handle: ServerHandle,
+}
+
+fn start(config: ApiConfig) -> Running {
+    let api = Api::with(Quotas::OFF, config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = crate::server(listener, api.state.clone(), 1).unwrap();
+    let handle = server.handle();
+    rt::spawn(server);
+    Running { api, port, handle }
+}
+
+impl Running {
+    /// Sends bytes and reads until the server closes the connection.
+    async fn exchange(&self, bytes: &str) -> String {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        socket.write_all(bytes.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // A reset after the answer is the end as well.
+        let _ = socket.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
+    }
+
+    async fn stop(self) {
+        self.handle.stop(false).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_panic_ends_one_request_and_not_the_connection() {
+    let running = start(ApiConfig::default());
+    let token = running.api.token("ada@example.com").await;
+    *running.api.stub.fault.lock().unwrap() = Some(Fault::Panic);
+    let id = "01938e5a-7b3c-7c9e-8f2a-4d5e6f708192";
+    let both = format!(
+        "GET /api/transcription/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+         X-Request-Id: mine\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    );
+    let answers = running.exchange(&both).await;
+    assert!(answers.starts_with("HTTP/1.1 500 "), "{answers}");
+    assert!(answers.contains("\"request_id\":\"mine\""), "{answers}");
+    assert!(answers.contains("HTTP/1.1 200 OK"), "{answers}");
+    running.stop().await;
+}
+
+#[actix_web::test]
+async fn a_body_that_stops_coming_is_answered_and_its_connection_closed() {
+    let body_deadline = Duration::from_millis(50);
+    let running = start(ApiConfig { body_deadline, ..ApiConfig::default() });
+    let head = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let slow = running.exchange(&format!("{head}Content-Length: 9\r\n\r\n{{")).await;
+    assert!(slow.starts_with("HTTP/1.1 408 "), "{slow}");
+    assert!(slow.contains("\"code\":\"body_too_slow\""), "{slow}");
+    let large = running.exchange(&format!("{head}Content-Length: 20000000\r\n\r\n")).await;
+    assert!(large.starts_with("HTTP/1.1 413 "), "{large}");
+    running.stop().await;
+}

@@ -1,0 +1,13 @@
+//! What every [`JobStore`](application::ports::JobStore) must do.
+
+mod endings;
+mod leases;
+mod queue;
+mod submissions;
+mod time;
+
+pub use endings::*;
+pub use leases::*;
+pub use queue::*;
+pub use submissions::*;
+pub use time::*;

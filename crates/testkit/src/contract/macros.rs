@@ -1,0 +1,143 @@
+//! One test of each case.
+
+/// Makes a module `$name` of tests, one for each promise of
+/// [`JobStore`](application::ports::JobStore). `$fixture` yields [`Stores`](crate::contract::Stores).
+#[macro_export]
+macro_rules! job_store_contract {
+    ($name:ident, $fixture:expr) => {
+        $crate::contract_cases! { $name, $fixture, |stores| {
+            jobs: [
+                a_queued_job_is_claimed_once_and_seen_to_begin(&stores),
+                what_is_queued_reads_back_equal(&stores),
+                an_unknown_owner_is_refused(&stores),
+                no_more_is_claimed_than_there_are_slots(&stores),
+                a_job_goes_to_one_of_many_claimers(&stores),
+                an_owner_never_has_more_leased_than_allowed(&stores),
+                a_full_owner_does_not_hold_up_the_others(&stores),
+                the_engine_never_has_more_than_its_cap(&stores),
+                a_result_is_stored_though_the_engine_is_full(&stores),
+                jobs_of_one_owner_come_in_their_order(&stores),
+                a_latecomer_does_not_wait_behind_a_crowd(&stores),
+                the_living_are_told_from_the_gone(&stores),
+                epochs_rise_with_every_claim(&stores),
+                a_step_is_kept(&stores),
+                a_stale_lease_changes_nothing(&stores),
+                a_step_out_of_turn_changes_nothing(&stores),
+                a_released_job_keeps_its_place(&stores),
+                a_retry_is_counted_and_waits_for_its_time(&stores),
+                a_snooze_is_not_counted(&stores),
+                a_failure_ends_the_job_and_is_shown(&stores),
+                a_completed_job_leaves_its_transcript(&stores),
+                a_heartbeat_keeps_a_lease(&stores),
+                a_heartbeat_tells_what_is_lost(&stores),
+                a_dead_holder_is_relieved(&stores),
+                a_job_whose_holders_keep_dying_is_given_up(&stores),
+                a_job_past_its_deadline_ends(&stores),
+                a_job_that_is_worked_on_outlives_its_deadline(&stores),
+                an_engine_that_takes_too_long_is_given_up(&stores),
+                the_next_due_instant_is_told(&stores),
+                the_housekeeping_keeps_to_its_limit(&stores),
+                a_submission_is_written_down_once(&stores),
+                a_refused_submission_makes_room_for_another(&stores),
+                a_submission_needs_the_lease(&stores),
+                a_submitted_job_waits_without_a_holder(&stores),
+                a_waiting_job_is_handed_out_once(&stores),
+                an_engine_at_work_is_asked_again_later(&stores),
+                a_finished_job_is_claimed_for_storing(&stores),
+                a_failed_submission_may_be_followed_by_another(&stores),
+                a_final_answer_ends_the_job(&stores),
+                an_answer_that_comes_too_late_changes_nothing(&stores),
+                a_job_is_canceled_in_every_state(&stores),
+                canceling_again_changes_nothing(&stores),
+                what_has_ended_is_not_canceled(&stores),
+                a_canceled_job_fences_its_holder_off(&stores),
+                canceling_puts_the_accepted_copy_down(&stores),
+                a_deleted_job_is_gone_and_fences_its_holder_off(&stores),
+                deleting_puts_every_copy_down(&stores),
+                another_owner_can_neither_cancel_nor_delete(&stores),
+                an_erasure_is_handed_out_until_it_is_done(&stores),
+                a_copy_is_put_down_once(&stores),
+            ]
+        } }
+    };
+}
+
+/// Makes a module `$name` of tests, one for each promise of
+/// [`TranscriptionRepository`](application::ports::TranscriptionRepository). `$fixture` yields
+/// [`Stores`](crate::contract::Stores).
+#[macro_export]
+macro_rules! transcription_repository_contract {
+    ($name:ident, $fixture:expr) => {
+        $crate::contract_cases! { $name, $fixture, |stores| {
+            transcriptions: [
+                another_owner_sees_nothing(&stores),
+                a_text_is_there_once_it_is_completed(&stores),
+                a_list_is_newest_first(&stores),
+                pages_meet_without_gap_or_overlap(&stores),
+                the_last_page_has_no_next(&stores),
+                items_are_passed_over(&stores),
+                a_list_is_filtered_by_status(&stores),
+                a_list_is_filtered_by_instants(&stores),
+                a_count_is_of_all_pages(&stores),
+            ]
+        } }
+    };
+}
+
+/// Makes a module `$name` of tests, one for each promise of
+/// [`UserRepository`](application::ports::UserRepository). `$fixture` yields a pair: a pointer to
+/// the repository, and whatever must live as long.
+#[macro_export]
+macro_rules! user_repository_contract {
+    ($name:ident, $fixture:expr) => {
+        $crate::contract_cases! { $name, $fixture, |users| {
+            users: [
+                an_account_reads_back_equal(&*users.0),
+                nobody_is_found_who_is_not_there(&*users.0),
+                an_address_has_one_account_however_many_ask(&*users.0),
+                a_password_is_replaced(&*users.0),
+                a_password_that_changed_meanwhile_is_kept(&*users.0),
+            ]
+        } }
+    };
+}
+
+/// Makes a module `$name` of tests, one for each promise of
+/// [`RateLimiter`](application::ports::RateLimiter). `$fixture` yields a pair: a pointer to the
+/// limiter, and a pointer to its [`TestClock`](crate::contract::TestClock).
+#[macro_export]
+macro_rules! rate_limiter_contract {
+    ($name:ident, $fixture:expr) => {
+        $crate::contract_cases! { $name, $fixture, |limiter| {
+            limits: [
+                a_window_holds_its_quota(&*limiter.0, &*limiter.1),
+                a_quota_is_exact_under_concurrency(&*limiter.0, &*limiter.1),
+                a_window_opens_with_the_first_call(&*limiter.0, &*limiter.1),
+                a_refused_call_does_not_prolong_the_window(&*limiter.0, &*limiter.1),
+                keys_and_budgets_are_counted_apart(&*limiter.0, &*limiter.1),
+            ]
+        } }
+    };
+}
+
+/// What the other macros are made of.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_cases {
+    ($name:ident, $fixture:expr, |$under_test:ident| {
+        $($area:ident: [$($case:ident($($argument:expr),*),)*])*
+    }) => {
+        mod $name {
+            #[allow(unused_imports, clippy::allow_attributes, reason = "for the fixture's names")]
+            use super::*;
+
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let $under_test = $fixture.await;
+                    $crate::contract::$area::$case($($argument),*).await;
+                }
+            )*)*
+        }
+    };
+}
