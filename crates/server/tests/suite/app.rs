@@ -251,7 +251,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
 /// The address of this machine to itself.
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-/// Exempts [`LOOPBACK`] from the rule that addresses are public.
+/// Exempts [`LOOPBACK`], and nothing else, from the rule that addresses are public.
 pub(crate) fn loopback_policy() -> AddressPolicy {
-    AddressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()])
+    AddressPolicy::new(vec![LOOPBACK.into()])
 }
