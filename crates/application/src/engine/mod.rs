@@ -103,6 +103,12 @@ impl EngineConfig {
         self.lease * 2 / 3
     }
 
+    /// Whether a request may still leave `since` its intent was begun, with `left` of the time in
+    /// which the lease can be relied upon: an older intent may have been found by another holder.
+    fn may_send(&self, since: Duration, left: Duration) -> bool {
+        since < self.lease / 3 && !left.is_zero()
+    }
+
     /// How long two pollers keep out of each other's way, and thus how long a job waits for its
     /// next poll when its poller dies: no longer than for its next holder.
     fn poll_hold(&self) -> Duration {
@@ -112,12 +118,6 @@ impl EngineConfig {
     /// How long one question may take: less than pollers keep apart.
     fn poll_timeout(&self) -> Duration {
         self.poll_hold() * 3 / 4
-    }
-
-    /// Whether a request may still leave `since` its intent was begun, with `left` of the time in
-    /// which the lease can be relied upon: an older intent may have been found by another holder.
-    fn may_send(&self, since: Duration, left: Duration) -> bool {
-        since < self.lease / 3 && !left.is_zero()
     }
 }
 
