@@ -128,7 +128,6 @@ macro_rules! contract_cases {
         $($area:ident: [$($case:ident($($argument:expr),*),)*])*
     }) => {
         mod $name {
-            #[allow(unused_imports, clippy::allow_attributes, reason = "for the fixture's names")]
             use super::*;
 
             $($(
