@@ -49,6 +49,15 @@ impl Engine {
         Ok(Turn { started, next: report.next_due.map(|due| duration(due - now)) })
     }
 
+    /// A job was called off: its holder is told at once, and what nobody holds leaves no audio.
+    async fn let_end(&self, job: TranscriptionId) {
+        if self.held.holds(job) {
+            self.beat_once().await;
+        } else {
+            self.discard(job).await;
+        }
+    }
+
     /// A job ended without a holder.
     async fn given_up(&self, job: TranscriptionId, code: FailureCode) {
         tracing::error!(
@@ -127,7 +136,8 @@ impl Engine {
                 () = self.wake.notified() => {}
                 hint = hints.recv() => match hint {
                     Ok(Hint::Ready) | Err(RecvError::Lagged(_)) => break,
-                    Ok(Hint::Changed(job)) => if self.held.holds(job) { self.beat_once().await; },
+                    Ok(Hint::Changed(_)) => {}
+                    Ok(Hint::Ended(job)) => self.let_end(job).await,
                     Err(RecvError::Closed) => { sleep(pause).await; break; }
                 },
             }
