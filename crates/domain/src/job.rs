@@ -11,12 +11,13 @@
 //! that a process which lost its lease cannot change anything. A job row exists only while the
 //! job lives: what remains is the transcription.
 
+mod step;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{
-    CompletedFacts, Failure, FailureCode, SourceFacts, Stage, Transcription, TranscriptionId,
-    UserId, WorkerId,
-};
+use crate::{Failure, FailureCode, Stage, Transcription, TranscriptionId, UserId, WorkerId};
+
+pub use step::{Outcome, PollStep, Step};
 
 /// A transition that the state does not allow. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -130,72 +131,6 @@ pub struct JobParts {
     pub await_until: Option<DateTime<Utc>>,
     /// The audio at the engine.
     pub upload: Option<Upload>,
-}
-
-/// What the holder of a lease has done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// The audio is here.
-    Fetched(SourceFacts),
-    /// The audio is at the engine; `None` for an engine that needs none.
-    Uploaded(Option<Upload>),
-    /// The engine accepted the job: it waits, without a holder, until `check_at`.
-    Submitted {
-        /// When to ask for the first time.
-        check_at: DateTime<Utc>,
-    },
-    /// It failed and is tried again at `run_at`; counted.
-    Retry {
-        /// Why.
-        failure: Failure,
-        /// When to try again.
-        run_at: DateTime<Utc>,
-    },
-    /// It cannot go on now through no fault of its own; not counted.
-    Snooze {
-        /// Why.
-        failure: Failure,
-        /// When to try again.
-        run_at: DateTime<Utc>,
-    },
-    /// It is handed back untouched; not counted.
-    Release,
-    /// It ends without a transcript.
-    Fail(Failure),
-    /// It ends with one.
-    Complete(CompletedFacts),
-}
-
-/// What the engine answered about a waiting job.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PollStep {
-    /// It still works; ask again at `check_at`.
-    Pending {
-        /// When to ask again.
-        check_at: DateTime<Utc>,
-    },
-    /// The result can be read.
-    Finished,
-    /// It failed, and a new submission is allowed at `run_at`; counted.
-    Resubmit {
-        /// Why it failed.
-        failure: Failure,
-        /// When to submit again.
-        run_at: DateTime<Utc>,
-    },
-    /// It failed for good.
-    Fail(Failure),
-}
-
-/// What a step made of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The holder goes on.
-    Held,
-    /// The job lives on without a holder.
-    Free,
-    /// The job has ended; its row goes, the transcription stays.
-    Ended,
 }
 
 /// A live job.

@@ -9,6 +9,7 @@ mod coordinator;
 mod held;
 mod housekeeping;
 mod poll;
+mod run;
 mod stages;
 mod submit;
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Engine, duration,
-    stages::{Halt, Problem, Run},
+    run::{Halt, Problem, Run},
 };
 use crate::ports::{
     IntentError, NewSubmission, SpeechError, StepEffects, SubmitAnswer, SubmitRequest,
