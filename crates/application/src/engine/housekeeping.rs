@@ -47,7 +47,7 @@ impl Engine {
     /// # Errors
     /// [`PortFailure`] of the job store; an erasure that fails is tried again later.
     pub async fn erase(&self) -> Result<usize, PortFailure> {
-        let due = self.jobs.due_erasures(ERASE_BATCH, ERASE_HOLD).await?;
+        let due = self.jobs.due_erasures(self.speech.name(), ERASE_BATCH, ERASE_HOLD).await?;
         let count = due.len();
         for erasure in due {
             self.erase_one(erasure).await?;

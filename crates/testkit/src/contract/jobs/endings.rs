@@ -129,13 +129,13 @@ pub async fn another_owner_can_neither_cancel_nor_delete(stores: &Stores) {
 pub async fn an_erasure_is_handed_out_until_it_is_done(stores: &Stores) {
     stores.jobs.orphan(ENGINE, "copy-1").await.expect("it is put down");
     let hold = Duration::from_mins(1);
-    let first = stores.jobs.due_erasures(9, hold).await.expect("handed out");
+    let first = stores.jobs.due_erasures(ENGINE, 9, hold).await.expect("handed out");
     assert_eq!(first.len(), 1);
     assert_eq!((first[0].engine.as_str(), first[0].provider_id.as_str()), (ENGINE, "copy-1"));
     assert!(stores.due_erasures().await.is_empty(), "somebody tries already");
 
     stores.advance(60);
-    let second = stores.jobs.due_erasures(9, hold).await.expect("handed out");
+    let second = stores.jobs.due_erasures(ENGINE, 9, hold).await.expect("handed out");
     assert_eq!(second.len(), 1);
     assert_eq!(second[0].id, first[0].id);
     assert_eq!(second[0].attempts, first[0].attempts + 1);
@@ -151,7 +151,8 @@ pub async fn a_copy_is_put_down_once(stores: &Stores) {
     for (engine, copy) in [(ENGINE, "one"), (ENGINE, "one"), (ENGINE, "two"), ("other", "one")] {
         stores.jobs.orphan(engine, copy).await.expect("it is put down");
     }
-    let due = stores.jobs.due_erasures(2, Duration::from_mins(1)).await.expect("handed out");
+    let due =
+        stores.jobs.due_erasures(ENGINE, 2, Duration::from_mins(1)).await.expect("handed out");
     assert_eq!(due.len(), 2, "no more than asked for");
     assert_eq!(stores.due_erasures().await.len(), 1);
 }
