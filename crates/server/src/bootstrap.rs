@@ -32,6 +32,10 @@ use crate::{
 /// How long an account may be remembered: what an administrator changes is in force after that.
 const USER_CACHE: Duration = Duration::from_secs(1);
 
+/// What fetched audio leaves free on the disk, in bytes. Well above the floor of the readiness
+/// check: large recordings wait long before the database, on the same disk, is short of room.
+const MIN_FREE_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Opens the database and brings its schema up to date.
 ///
 /// # Errors
@@ -108,6 +112,7 @@ fn media(settings: &Settings) -> MediaConfig {
     MediaConfig {
         work_dir: settings.storage.data_dir.join("work"),
         max_bytes: media.max_bytes,
+        min_free_bytes: MIN_FREE_BYTES,
         max_seconds: media.max_duration.as_secs(),
         policy: policy(settings),
         ffprobe: media.ffprobe.clone(),

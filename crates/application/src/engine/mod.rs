@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{RetryPolicy, WorkerId};
 use tokio::{sync::Notify, task::JoinHandle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -142,7 +143,7 @@ pub struct Engine {
     due: Mutex<Option<Instant>>,
     /// Until when nothing new is started, because the speech engine refuses our key or wants to
     /// be paid.
-    paused: Mutex<Option<Instant>>,
+    paused: Mutex<Option<DateTime<Utc>>>,
 }
 
 impl Engine {
@@ -213,9 +214,9 @@ impl Engine {
     }
 
     /// Starts nothing new for a while: each job would fetch its audio only to be refused.
-    fn pause(&self, delay: Duration) {
+    fn pause(&self, delay: TimeDelta) {
         let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        *paused = Some(Instant::now() + delay);
+        *paused = Some(self.clock.now() + delay);
     }
 
     /// The speech engine took something: whatever stood in the way is mended.
@@ -230,7 +231,7 @@ impl Engine {
         let cap = self.capabilities.limited_concurrency.then_some(self.config.provider_cap);
         let paused = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
         match paused {
-            Some(until) if Instant::now() < until => (slots, Some(0)),
+            Some(until) if self.clock.now() < until => (slots, Some(0)),
             Some(_) => (1, cap),
             None => (slots, cap),
         }
@@ -274,7 +275,7 @@ impl EngineHandle {
 }
 
 /// A delta as tokio counts it; a negative one is zero.
-fn duration(delta: chrono::TimeDelta) -> Duration {
+fn duration(delta: TimeDelta) -> Duration {
     delta.to_std().unwrap_or_default()
 }
 

@@ -186,7 +186,7 @@ impl Engine {
         let code = problem.code.as_str();
         let paused = problem.code.class() == FailureClass::ProviderPaused;
         if let (true, Verdict::Snooze(delay)) = (paused, verdict) {
-            self.pause(duration(delay));
+            self.pause(delay);
         }
         match self.commit(run, step, effects).await {
             Ok(Outcome::Ended) => {

@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    disk::Room,
     error::{failed, local, unreachable},
     folder::Part,
 };
@@ -25,12 +26,13 @@ pub(super) struct BodyLimits {
     pub(super) window_bytes: u64,
 }
 
-/// Writes the body of `answer` to `part` and returns its size. A body that ends before its
+/// Writes the body of `answer` to `part`, as long as there is `room`, and returns its size. A body that ends before its
 /// announced length is an error of the transport.
 pub(super) async fn save(
     mut answer: Response,
     part: &mut Part,
     limits: BodyLimits,
+    mut room: Room,
 ) -> Result<u64, FetchError> {
     let host = answer.url().host_str().unwrap_or_default().to_owned();
     let too_large = || {
@@ -43,6 +45,7 @@ pub(super) async fn save(
     let mut pace = Pace::start(limits);
     let mut total: u64 = 0;
     loop {
+        room.ensure(total).await?;
         let chunk = match time::timeout_at(pace.window_ends, answer.chunk()).await {
             Ok(Ok(Some(chunk))) => Some(chunk),
             Ok(Ok(None)) => break,

@@ -6,6 +6,7 @@
 
 mod address;
 mod body;
+mod disk;
 mod error;
 mod folder;
 mod http;
@@ -19,8 +20,10 @@ use domain::{AddressPolicy, FailureCode, MediaUrl, Source, SourceFacts, Transcri
 use tokio::time;
 
 pub use address::{Resolver, SystemResolver};
+pub use disk::{FreeSpace, SystemFreeSpace};
 
 use body::BodyLimits;
+use disk::Floor;
 use error::failed;
 use folder::{JobFolder, WorkDir};
 use http::GuardedHttp;
@@ -33,6 +36,10 @@ pub struct MediaConfig {
     pub work_dir: PathBuf,
     /// Largest file, in bytes.
     pub max_bytes: u64,
+    /// What a fetch leaves free on the disk of `work_dir`, in bytes; one that would leave less fails
+    /// as [`FailureCode::LocalResource`]. A few hundred KiB that are still on their way to the disk
+    /// are not counted.
+    pub min_free_bytes: u64,
     /// Longest recording, in seconds; judged only where there is an ffprobe.
     pub max_seconds: u64,
     /// Which addresses may be fetched from.
@@ -77,6 +84,7 @@ pub struct MediaLibrary {
     http: GuardedHttp,
     probe: Option<Ffprobe>,
     body: BodyLimits,
+    floor: Floor,
     max_seconds: u64,
     total: Duration,
 }
@@ -89,7 +97,15 @@ impl MediaLibrary {
 
     /// A library that looks names up with `resolver`.
     pub fn with_resolver(config: MediaConfig, resolver: Arc<dyn Resolver>) -> Self {
-        let MediaConfig { work_dir, max_bytes, max_seconds, policy, ffprobe, limits } = config;
+        let MediaConfig {
+            work_dir,
+            max_bytes,
+            min_free_bytes,
+            max_seconds,
+            policy,
+            ffprobe,
+            limits,
+        } = config;
         Self {
             work: WorkDir::new(work_dir),
             http: GuardedHttp::new(policy, resolver, limits.answer),
@@ -99,9 +115,17 @@ impl MediaLibrary {
                 window: limits.pace_window,
                 window_bytes: limits.pace_bytes,
             },
+            floor: Floor { disk: Arc::new(SystemFreeSpace), min_free_bytes },
             max_seconds,
             total: limits.total,
         }
+    }
+
+    /// The same library, which measures its disk with `disk` instead of asking the machine.
+    #[must_use]
+    pub fn measuring(mut self, disk: Arc<dyn FreeSpace>) -> Self {
+        self.floor.disk = disk;
+        self
     }
 
     async fn fetch_media(
@@ -120,7 +144,8 @@ impl MediaLibrary {
     async fn download(&self, folder: &JobFolder, url: &MediaUrl) -> Result<u64, FetchError> {
         let answer = self.http.open(url).await?;
         let mut part = folder.begin().await?;
-        let bytes = body::save(answer, &mut part, self.body).await?;
+        let room = self.floor.room(folder.path(), answer.content_length());
+        let bytes = body::save(answer, &mut part, self.body, room).await?;
         folder.finish(part).await?;
         Ok(bytes)
     }

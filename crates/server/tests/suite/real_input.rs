@@ -34,6 +34,7 @@ async fn service(directory: &Path, fake: &FakeAssemblyAi, names: Arc<dyn Resolve
     let media = MediaConfig {
         work_dir: directory.join("work"),
         max_bytes: 10 * 1024 * 1024,
+        min_free_bytes: 0,
         max_seconds: 3_600,
         policy: loopback_policy(),
         ffprobe: None,

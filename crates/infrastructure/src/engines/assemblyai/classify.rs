@@ -52,6 +52,9 @@ const MEANINGS: &[(&[&str], FailureCode)] = &[
     (&["not available in this language"], FailureCode::OptionsUnsupported),
 ];
 
+/// Texts of the engine, and of nobody else, about a job that it does not know.
+const GONE: &[&str] = &["transcript id not found", "transcript lookup error"];
+
 /// Texts of a fault on the engine's side.
 const SERVER_FAULTS: &[&str] =
     &["server error", "internal error", "developers have been alerted", "try again"];
@@ -95,12 +98,7 @@ pub(super) fn refusal(call: Call, reply: &Reply) -> SpeechError {
         429 => FailureCode::ProviderThrottled,
         401 => FailureCode::ProviderAuth,
         402 => FailureCode::ProviderPaymentRequired,
-        // Its own words, not those of a proxy that does not know the path.
-        400 | 403 | 404 | 422
-            if call.names_a_job()
-                && lower.contains("transcript")
-                && lower.contains("not found") =>
-        {
+        400 | 403 | 404 | 422 if call.names_a_job() && is_gone(&lower) => {
             FailureCode::ProviderJobMissing
         }
         403 => meaning(&lower).unwrap_or(FailureCode::ProviderAuth),
@@ -142,6 +140,13 @@ fn bad_request(call: Call, words: &str) -> FailureCode {
         }
         Call::Upload | Call::Submit => known.unwrap_or(FailureCode::ProviderRejected),
     }
+}
+
+/// Whether the engine says that it does not know the job. A job that was paid for is not given up,
+/// nor is one taken for erased, over the words of a proxy that does not know the path; and that
+/// one may repeat the path, in which there is "transcript".
+fn is_gone(lower: &str) -> bool {
+    GONE.iter().any(|text| lower.contains(text))
 }
 
 fn meaning(lower: &str) -> Option<FailureCode> {

@@ -125,6 +125,54 @@ async fn a_job_that_the_engine_does_not_know_is_missing_for_good() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_does_not_know_the_path_is_no_proof_that_a_job_is_gone() {
+    let fake = FakeAssemblyAi::start();
+    let engine = engine(&fake);
+    let id = submitted(&engine, any_recording()).await.provider_id;
+    let echo = format!("/v2/transcript/{id} was not found on this server");
+    for fault in [
+        status(404, "404 page not found\n"),
+        Fault::refusal(404, "Not found"),
+        status(404, &echo),
+        Fault::refusal(404, &echo),
+        Fault::refusal(400, &echo),
+        Fault::refusal(422, &format!("transcript {id} not found")),
+    ] {
+        fake.script(Endpoint::Get, fault.clone());
+        fake.script(Endpoint::Get, fault.clone());
+        fake.script(Endpoint::Delete, fault.clone());
+        let error = engine.poll(&id, 0, since(), 0.5).await.expect_err("no answer");
+        assert_eq!(error.code, Code::ProviderProtocol, "{fault:?}");
+        assert_eq!(engine.result(&id, "").await, Err(error.clone()), "{fault:?}");
+        assert_eq!(engine.erase(&id).await, Err(error), "{fault:?}");
+    }
+    assert!(!fake.is_deleted(&id));
+    assert_eq!(engine.poll(&id, 1, since(), 0.5).await, Ok(PollAnswer::Finished));
+}
+
+#[tokio::test]
+async fn the_engines_own_words_about_an_unknown_job_count_with_any_refusal() {
+    let fake = FakeAssemblyAi::start();
+    let engine = engine(&fake);
+    for (code, words) in [
+        (400, "Transcript lookup error, transcript id not found"),
+        (404, "Transcript lookup error, transcript id not found"),
+        (404, "Transcript ID not found."),
+        (400, "transcript lookup error"),
+    ] {
+        let fault = Fault::refusal(code, words);
+        fake.script(Endpoint::Get, fault.clone());
+        fake.script(Endpoint::Get, fault.clone());
+        fake.script(Endpoint::Delete, fault.clone());
+        let polled = engine.poll("job-1", 0, since(), 0.5).await;
+        let Ok(PollAnswer::Failed(error)) = polled else { panic!("{fault:?}: {polled:?}") };
+        assert_eq!(error.code, Code::ProviderJobMissing, "{fault:?}");
+        assert_eq!(engine.result("job-1", "").await, Err(error), "{fault:?}");
+        assert_eq!(engine.erase("job-1").await, Ok(()), "{fault:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_result_that_cannot_be_read_is_a_fault_of_the_protocol() {
     let fake = FakeAssemblyAi::start();
     let engine = engine(&fake);

@@ -53,6 +53,7 @@ impl World {
         let config = MediaConfig {
             work_dir: dir.path().join("data/work"),
             max_bytes: 1_000_000,
+            min_free_bytes: 0,
             max_seconds: 3_600,
             policy: exempting(ONLY),
             ffprobe: None,
