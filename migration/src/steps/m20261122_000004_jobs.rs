@@ -67,6 +67,7 @@ fn indexes() -> [IndexCreateStatement; 5] {
         index("ix_jobs_due")
             .col("state")
             .col("run_at")
+            .col("id")
             // Not IN: SQLite does not see that state = 'waiting' implies it.
             .and_where(Expr::cust("state = 'scheduled' OR state = 'waiting'"))
             .to_owned(),

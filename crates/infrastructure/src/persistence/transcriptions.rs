@@ -62,15 +62,7 @@ impl TranscriptionRepository for SqliteStore {
     ) -> Result<Page<Transcription>, PortFailure> {
         bounded("transcriptions.list", async {
             let size = usize::from(page.size.get());
-            let rows = selected(owner, filter)
-                .filter(page.after.map_or_else(Condition::all, behind))
-                .order_by_desc(Column::CreatedAt)
-                .order_by_desc(Column::Id)
-                .offset(page.skip.min(i64::MAX.unsigned_abs()))
-                // One more than asked for tells whether there is a next page.
-                .limit(u64::from(page.size.get()) + 1)
-                .all(self.reader.db())
-                .await?;
+            let rows = on_page(owner, filter, page).all(self.reader.db()).await?;
             let more = rows.len() > size;
             let items = rows.into_iter().take(size).map(restore).collect::<Result<Vec<_>, _>>()?;
             let next = items
@@ -102,6 +94,16 @@ fn selected(owner: UserId, filter: &ListFilter) -> Select<Entity> {
         select = select.filter(Column::CreatedAt.lt(comparable(before)));
     }
     select
+}
+
+/// A page, and one row more than asked for, which tells whether there is a next one.
+pub(super) fn on_page(owner: UserId, filter: &ListFilter, page: &PageRequest) -> Select<Entity> {
+    selected(owner, filter)
+        .filter(page.after.map_or_else(Condition::all, behind))
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .offset(page.skip.min(i64::MAX.unsigned_abs()))
+        .limit(u64::from(page.size.get()) + 1)
 }
 
 /// What comes after the cursor, newest first. Written so that the index is entered at the cursor.

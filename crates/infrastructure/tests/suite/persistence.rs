@@ -1,5 +1,7 @@
 //! `SQLite` against the contracts of its ports, and what only a database in a file must do.
 
+mod corrupt;
+
 use std::{path::Path, sync::Arc};
 
 use application::ports::{
@@ -268,31 +270,5 @@ async fn the_database_itself_refuses_words_and_leases_that_cannot_be() {
         "INSERT INTO sched_clock VALUES (2, 0)",
     ] {
         assert!(store.connection().execute_unprepared(sql).await.is_err(), "{sql}");
-    }
-}
-
-#[tokio::test]
-async fn the_queue_is_read_through_its_index() {
-    let (store, _, _directory) = fresh().await;
-    for (sql, index) in [
-        ("SELECT * FROM jobs WHERE state = 'ready' ORDER BY vtime, id LIMIT 64", "ix_jobs_ready"),
-        (
-            "SELECT * FROM jobs WHERE state = 'waiting' AND run_at <= 'x' ORDER BY run_at LIMIT 9",
-            "ix_jobs_due",
-        ),
-        (
-            "SELECT * FROM transcriptions WHERE user_id = x'00' AND created_at <= 'x' \
-             ORDER BY created_at DESC, id DESC LIMIT 21",
-            "ix_transcriptions_user_newest",
-        ),
-    ] {
-        let db = store.connection();
-        let explained = format!("EXPLAIN QUERY PLAN {sql}");
-        let statement = Statement::from_string(db.get_database_backend(), explained);
-        let rows = db.query_all_raw(statement).await.expect("it is explained");
-        let plan: Vec<String> =
-            rows.iter().map(|row| row.try_get("", "detail").expect("a text")).collect();
-        assert!(plan.iter().any(|line| line.contains(index)), "{plan:?}");
-        assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{plan:?}");
     }
 }

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use domain::{
     CompletedFacts, Email, Failure, FailureCode, JobState, Metadata, PasswordDigest, PollStep,
     Source, Stage, Status, Step, SubmissionId, SubmissionState, Transcription, TranscriptionId,
-    TranscriptionOptions, User, UserId, WorkerId,
+    TranscriptionOptions, TranscriptionState, User, UserId, WorkerId,
 };
 
 use super::InMemoryStore;
@@ -229,4 +229,37 @@ async fn what_took_too_long_ends_and_is_not_promoted_first() {
     assert_eq!(bench.store.tick(9).await.unwrap(), expired);
     assert!(bench.store.living(&[id]).await.unwrap().is_empty());
     assert_eq!(bench.store.transcription(id).unwrap().status(), Status::Failed);
+}
+
+#[tokio::test]
+async fn an_engine_that_took_too_long_is_not_waited_for_any_more() {
+    let bench = Bench::new();
+    let owner = bench.owner().await;
+    let id = bench.enqueue(owner).await;
+    let claimed = bench.claim(1, 9, None).await.remove(0);
+    bench.submit(&claimed).await;
+    bench.fakes.clock.advance(TimeDelta::hours(7));
+    let ended = bench.store.tick(9).await.unwrap().ended;
+    assert_eq!(ended, [(id, FailureCode::ProviderTimeout)]);
+    let states: Vec<_> = bench.store.submissions(id).iter().map(|s| s.state).collect();
+    assert_eq!(states, [SubmissionState::Error]);
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_nothing_ends_when_it_is_due() {
+    let bench = Bench::new();
+    let owner = bench.owner().await;
+    let id = bench.enqueue(owner).await;
+    let claimed = bench.claim(1, 9, None).await.remove(0);
+    bench.submit(&claimed).await;
+    bench.store.lock().close_accepted(id, SubmissionState::Error);
+    assert!(bench.store.due_polls(9, LEASE).await.unwrap().is_empty());
+    assert_eq!(bench.store.job(id), None);
+    assert_eq!(bench.store.tick(9).await.unwrap(), TickReport::default());
+    let TranscriptionState::Failed { failure, .. } =
+        bench.store.transcription(id).unwrap().parts().state.clone()
+    else {
+        panic!("it failed");
+    };
+    assert_eq!(failure.code(), FailureCode::Internal);
 }

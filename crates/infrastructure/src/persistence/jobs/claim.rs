@@ -12,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    corrupt::{Sieve, ended_already},
+    corrupt::Sieve,
     delta,
     enqueue::advance_clock,
     load::{self, Live, save_jobs, save_transcription},
@@ -43,7 +43,7 @@ pub(super) async fn claim(
     }
 }
 
-/// Leases what was picked; rows that make no sense together are given up instead.
+/// Leases what was picked; what cannot be understood is given up instead.
 async fn lease(
     sieve: &mut Sieve<'_>,
     request: &ClaimRequest,
@@ -64,10 +64,7 @@ async fn lease(
             }
         };
         let before = transcription.status();
-        if transcription.start(now).is_err() {
-            sieve.give_up(id.as_uuid(), &ended_already(id)).await?;
-            continue;
-        }
+        transcription.start(now)?;
         job.lease(request.worker, now + delta(request.lease))?;
         if transcription.status() != before {
             save_transcription(tx, &transcription).await?;
@@ -109,7 +106,7 @@ async fn pick(sieve: &mut Sieve<'_>, request: &ClaimRequest) -> Result<Vec<Model
     Ok(picked)
 }
 
-fn queue(limits: &Limits, behind: Option<(f64, Uuid)>) -> Select<Entity> {
+pub(super) fn queue(limits: &Limits, behind: Option<(f64, Uuid)>) -> Select<Entity> {
     let mut rest = Condition::all()
         // As constants, so that SQLite sees that the partial index holds these rows.
         .add(Expr::cust("state = 'ready'"))
@@ -125,11 +122,11 @@ fn queue(limits: &Limits, behind: Option<(f64, Uuid)>) -> Select<Entity> {
 }
 
 /// What may still be leased.
-struct Limits {
-    per_owner: u32,
+pub(super) struct Limits {
+    pub(super) per_owner: u32,
     /// How many more jobs may be at the engine or on their way there.
-    room: u32,
-    leased: HashMap<Uuid, u32>,
+    pub(super) room: u32,
+    pub(super) leased: HashMap<Uuid, u32>,
 }
 
 impl Limits {

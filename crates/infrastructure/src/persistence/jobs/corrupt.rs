@@ -96,11 +96,6 @@ impl<'a> Sieve<'a> {
     }
 }
 
-/// A job whose transcription has ended: they end together, so nothing here wrote this.
-pub(super) const fn ended_already(id: TranscriptionId) -> CorruptRow {
-    CorruptRow { table: "transcriptions", id: id.as_uuid(), why: "it has ended before its job" }
-}
-
 async fn fail(tx: &WriteTx, id: Uuid, now: DateTime<Utc>) -> Result<(), StoreError> {
     use transcriptions::Column;
     let null = || SimpleExpr::Keyword(Keyword::Null);

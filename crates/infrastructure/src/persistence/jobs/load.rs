@@ -81,11 +81,12 @@ fn live(
 ) -> Result<Live, CorruptRow> {
     let why = "it is missing, or a column cannot be read";
     let missing = CorruptRow { table: "transcriptions", id: row.id, why };
-    Ok(Live {
-        transcription: rows::transcriptions::restore(transcription.ok_or(missing)?)?,
-        seen: (row.epoch, row.state.clone()),
-        job: rows::jobs::restore(row)?,
-    })
+    let transcription = rows::transcriptions::restore(transcription.ok_or(missing)?)?;
+    if transcription.status().is_terminal() {
+        let why = "it has ended before its job";
+        return Err(CorruptRow { table: "transcriptions", id: row.id, why });
+    }
+    Ok(Live { transcription, seen: (row.epoch, row.state.clone()), job: rows::jobs::restore(row)? })
 }
 
 /// The latest submission of each job that has one.

@@ -10,6 +10,8 @@ mod enqueue;
 mod erase;
 mod leases;
 mod load;
+#[cfg(test)]
+mod plans;
 mod polls;
 mod stop;
 mod submit;

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::{
-    corrupt::{Sieve, ended_already},
+    corrupt::Sieve,
     enqueue::Queue,
     load::{Attempt, close_accepted, save_jobs},
 };
@@ -25,6 +25,9 @@ use crate::persistence::{
 
 /// How long the history is kept.
 const HISTORY: TimeDelta = TimeDelta::days(30);
+
+/// The states that have a time at which something is due.
+pub(super) const DUE: [&str; 2] = ["state = 'scheduled'", "state = 'waiting'"];
 
 /// Jobs of the dead come first, then what took too long, so that nothing is promoted that ends
 /// at once.
@@ -98,10 +101,7 @@ async fn reap(
     let dead = sieve.rows(dead(limit, now)).await?;
     for mut live in sieve.live(dead).await? {
         let id = live.job.parts().id;
-        let Ok(outcome) = live.job.reap(&mut live.transcription, now) else {
-            sieve.give_up(id.as_uuid(), &ended_already(id)).await?;
-            continue;
-        };
+        let outcome = live.job.reap(&mut live.transcription, now)?;
         let code = failure_code(&live.transcription);
         live.save(tx, outcome, Some(Attempt { outcome: "crash", code }), now).await?;
         report.ended.extend(code.map(|code| (id, code)));
@@ -122,10 +122,7 @@ async fn expire(
     let late = sieve.rows(late).await?;
     for mut live in sieve.live(late).await? {
         let id = live.job.parts().id;
-        let Ok(outcome) = live.job.expire(&mut live.transcription, now) else {
-            sieve.give_up(id.as_uuid(), &ended_already(id)).await?;
-            continue;
-        };
+        let outcome = live.job.expire(&mut live.transcription, now)?;
         let code = failure_code(&live.transcription);
         live.save(tx, outcome, Some(Attempt { outcome: "expire", code }), now).await?;
         close_accepted(tx, id.as_uuid(), SubmissionState::Error).await?;
@@ -185,7 +182,7 @@ async fn prune(tx: &WriteTx, limit: u32, now: DateTime<Utc>) -> Result<(), Store
 async fn next_due(sieve: &mut Sieve<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
     // One look into the index for each state.
     let mut next = None;
-    for state in ["state = 'scheduled'", "state = 'waiting'"] {
+    for state in DUE {
         let first = sieve.rows(next_in(state)).await?;
         next = next.into_iter().chain(first.into_iter().map(|row| row.run_at)).min();
     }

@@ -1,0 +1,222 @@
+//! Rows that nothing here wrote: they end their own job, and hold up nobody else's.
+
+use std::{sync::Arc, time::Duration};
+
+use application::ports::{
+    ClaimRequest, Claimed, Clock, JobStore, NewSubmission, StepEffects, TickReport, UserRepository,
+};
+use chrono::TimeDelta;
+use domain::{Failure, FailureCode, Job, Stage, Step, SubmissionId, TranscriptionId, WorkerId};
+use infrastructure::persistence::SqliteStore;
+use sea_orm::ConnectionTrait;
+use tempfile::TempDir;
+use testkit::contract::{TestClock, a_submission, a_transcription, a_user};
+use uuid::Uuid;
+
+use super::{fresh, strings};
+
+/// Ways to spoil a job's rows that the constraints of the tables let pass.
+const JOB: [&str; 3] = [
+    "UPDATE jobs SET failures = -1 WHERE id = ?",
+    "UPDATE jobs SET cost = 'much' WHERE id = ?",
+    "UPDATE jobs SET epoch = -1 WHERE id = ?",
+];
+const TRANSCRIPTION: [&str; 3] = [
+    "UPDATE transcriptions SET options = '{}' WHERE id = ?",
+    "UPDATE transcriptions SET metadata = 'no json' WHERE id = ?",
+    "UPDATE transcriptions SET status = 'canceled', stage = NULL WHERE id = ?",
+];
+const SUBMISSION: [&str; 3] = [
+    "UPDATE provider_submissions SET seq = -1 WHERE job_id = ?",
+    "UPDATE provider_submissions SET intent_at = 'once' WHERE job_id = ?",
+    "UPDATE provider_submissions SET state = 'error' WHERE job_id = ?",
+];
+
+/// A store with the jobs of two users, the one that is spoilt first in every order.
+struct Scene {
+    store: SqliteStore,
+    clock: Arc<TestClock>,
+    spoilt: TranscriptionId,
+    sound: TranscriptionId,
+    _directory: TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let (store, clock, directory) = fresh().await;
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            let user = a_user(clock.now());
+            store.insert(&user).await.expect("it is stored");
+            let queued = a_transcription(user.parts().id, clock.now());
+            store.enqueue(&queued).await.expect("it is queued");
+            ids.push(queued.parts().id);
+        }
+        let (spoilt, sound) = (ids[0], ids[1]);
+        Self { store, clock, spoilt, sound, _directory: directory }
+    }
+
+    async fn spoil(&self, sql: &str) {
+        let id = format!("x'{}'", self.spoilt.as_uuid().simple());
+        let done = self.store.connection().execute_unprepared(&sql.replace('?', &id)).await;
+        assert_eq!(done.expect("it is spoilt").rows_affected(), 1, "{sql}");
+    }
+
+    async fn claim_both(&self) -> Vec<Claimed> {
+        let claimed = self.claim(2).await;
+        assert_eq!(claimed.len(), 2, "both are ready");
+        claimed
+    }
+
+    async fn claim(&self, slots: u32) -> Vec<Claimed> {
+        let request = ClaimRequest {
+            worker: WorkerId::from_uuid(Uuid::from_u128(1)),
+            slots,
+            lease: Duration::from_mins(1),
+            per_owner: 1,
+            provider_cap: None,
+        };
+        self.store.claim(&request).await.expect("jobs are claimed")
+    }
+
+    /// Brings both jobs to where they wait for the engine.
+    async fn submit(&self) {
+        for _ in 0..2 {
+            let claimed = self.claim(1).await.pop();
+            let Claimed { lease, .. } = claimed.expect("one is ready");
+            let step = Step::Uploaded(None);
+            self.store.commit(&lease, step, StepEffects::default()).await.expect("uploaded");
+            let NewSubmission { id, .. } = a_submission();
+            self.store.intend(&lease, NewSubmission { id, upload_url: None }).await.expect("noted");
+            let effects = StepEffects { accepted: Some(name(id)), ..StepEffects::default() };
+            let step = Step::Submitted { check_at: self.clock.now() };
+            self.store.commit(&lease, step, effects).await.expect("submitted");
+            self.clock.advance(TimeDelta::seconds(1));
+        }
+    }
+
+    async fn tick(&self) -> TickReport {
+        self.store.tick(9).await.expect("the housekeeping is done")
+    }
+
+    /// The spoilt job is gone, and whoever can read its transcription sees that it failed.
+    async fn assert_given_up(&self, how: &str) {
+        let ids = [self.spoilt, self.sound];
+        assert_eq!(self.store.living(&ids).await.expect("looked up"), [self.sound], "{how}");
+        let sql = format!(
+            "SELECT status || ' ' || coalesce(failure_code, '-') FROM transcriptions \
+             WHERE id = x'{}'",
+            self.spoilt.as_uuid().simple()
+        );
+        let seen = strings(self.store.connection(), &sql).await;
+        let ended = if how.contains("canceled") { "canceled -" } else { "failed internal_error" };
+        assert_eq!(seen, [ended], "{how}");
+        let sql = "SELECT state FROM provider_submissions WHERE state = 'accepted'";
+        assert!(strings(self.store.connection(), sql).await.len() < 2, "{how}");
+    }
+
+    fn given_up(&self) -> [(TranscriptionId, FailureCode); 1] {
+        [(self.spoilt, FailureCode::Internal)]
+    }
+}
+
+fn name(id: SubmissionId) -> (SubmissionId, String) {
+    (id, format!("provider-{id}"))
+}
+
+#[tokio::test]
+async fn a_spoilt_job_does_not_keep_another_from_being_claimed() {
+    for how in JOB.into_iter().chain(TRANSCRIPTION) {
+        let scene = Scene::new().await;
+        // Its work has begun, so that it can be canceled behind its job's back.
+        let Claimed { lease, .. } = scene.claim(1).await.remove(0);
+        let release = scene.store.commit(&lease, Step::Release, StepEffects::default());
+        release.await.expect("it is handed back");
+        scene.spoil(how).await;
+        let claimed = scene.claim(1).await;
+        let ids: Vec<_> = claimed.iter().map(|claimed| claimed.lease.job).collect();
+        assert_eq!(ids, [scene.sound], "{how}");
+        scene.assert_given_up(how).await;
+    }
+}
+
+#[tokio::test]
+async fn a_spoilt_job_does_not_keep_another_from_being_asked_about() {
+    for how in JOB.into_iter().chain(TRANSCRIPTION).chain(SUBMISSION) {
+        let scene = Scene::new().await;
+        scene.submit().await;
+        scene.spoil(how).await;
+        let hold = Duration::from_secs(30);
+        let first = scene.store.due_polls(1, hold).await.expect("handed out");
+        assert!(first.iter().all(|poll| poll.job.parts().id == scene.sound), "{how}");
+        let second = scene.store.due_polls(1, hold).await.expect("handed out");
+        let ids: Vec<_> = first.iter().chain(&second).map(|poll| poll.job.parts().id).collect();
+        assert_eq!(ids, [scene.sound], "{how}");
+        scene.assert_given_up(how).await;
+        let next = scene.tick().await.next_due.expect("the sound one is due again");
+        assert!(next > scene.clock.now(), "nothing is overdue: {how}");
+    }
+}
+
+#[tokio::test]
+async fn a_spoilt_job_whose_holder_died_does_not_keep_another_from_being_reaped() {
+    for how in JOB.into_iter().chain(TRANSCRIPTION) {
+        let scene = Scene::new().await;
+        scene.claim_both().await;
+        scene.spoil(how).await;
+        scene.clock.advance(TimeDelta::minutes(2));
+        let report = scene.tick().await;
+        assert_eq!((report.reaped, report.crashed_out), (1, 0), "{how}");
+        assert_eq!(report.ended, scene.given_up(), "{how}");
+        scene.assert_given_up(how).await;
+    }
+}
+
+#[tokio::test]
+async fn a_spoilt_job_does_not_keep_another_from_being_promoted() {
+    for how in JOB {
+        let scene = Scene::new().await;
+        let run_at = scene.clock.now() + TimeDelta::seconds(9);
+        for claimed in scene.claim_both().await {
+            let failure = Failure::new(FailureCode::SourceUnreachable, Stage::Fetching);
+            let retry = Step::Retry { failure, run_at };
+            let done = scene.store.commit(&claimed.lease, retry, StepEffects::default());
+            done.await.expect("it is tried again");
+        }
+        scene.spoil(how).await;
+        scene.clock.advance(TimeDelta::seconds(9));
+        let report = scene.tick().await;
+        assert_eq!((report.promoted, report.next_due), (1, None), "{how}");
+        assert_eq!(report.ended, scene.given_up(), "{how}");
+        scene.assert_given_up(how).await;
+    }
+}
+
+#[tokio::test]
+async fn a_spoilt_job_does_not_keep_another_from_being_given_up_in_time() {
+    for how in JOB.into_iter().chain(TRANSCRIPTION) {
+        let scene = Scene::new().await;
+        scene.submit().await;
+        scene.spoil(how).await;
+        scene.clock.advance(Job::AWAIT + TimeDelta::seconds(9));
+        let mut report = scene.tick().await;
+        assert_eq!(report.expired, 1, "{how}");
+        report.ended.sort_by_key(|(id, _)| *id);
+        let late = (scene.sound, FailureCode::ProviderTimeout);
+        assert_eq!(report.ended, [scene.given_up()[0], late], "{how}");
+        let sql = "SELECT state FROM provider_submissions";
+        let submissions = strings(scene.store.connection(), sql).await;
+        assert_eq!(submissions, ["error", "error"], "neither is waited for: {how}");
+    }
+}
+
+#[tokio::test]
+async fn an_instant_that_is_none_does_not_stop_the_housekeeping() {
+    let scene = Scene::new().await;
+    scene.submit().await;
+    scene.spoil("UPDATE jobs SET run_at = 'at once' WHERE id = ?").await;
+    let sql = "DELETE FROM jobs WHERE run_at <> 'at once'";
+    scene.store.connection().execute_unprepared(sql).await.expect("it is the only one left");
+    let report = scene.tick().await;
+    assert_eq!((report.next_due, &report.ended[..]), (None, &scene.given_up()[..]));
+}
