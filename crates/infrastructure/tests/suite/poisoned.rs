@@ -90,6 +90,22 @@ async fn refused(
     panic!("the disk never fills up");
 }
 
+/// Opens the file anew and looks for what was answered as stored.
+async fn all_there_when_opened_again(
+    store: SqliteStore,
+    directory: &TempDir,
+    clock: &Arc<TestClock>,
+    stored: &[Transcription],
+) -> SqliteStore {
+    store.close().await;
+    drop(store);
+    let store = open(&directory.path().join("saas-ia.db"), clock).await.expect("it opens");
+    for wanted in stored {
+        assert!(is_there(&store, wanted).await, "it was answered as stored");
+    }
+    store
+}
+
 /// Polls `future` up to `polls` times and drops it then: at once, or when it could go on.
 async fn dropped_after<F: Future>(polls: usize, at_once: bool, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
@@ -116,13 +132,7 @@ async fn what_is_stored_after_the_disk_was_full_is_in_the_file() {
         stored.push(works(&store, owner, &clock).await);
     }
     store.ping().await.expect("it lives");
-    store.close().await;
-    drop(store);
-
-    let store = open(&directory.path().join("saas-ia.db"), &clock).await.expect("it opens");
-    for wanted in &stored {
-        assert!(is_there(&store, wanted).await, "it was answered as stored");
-    }
+    let store = all_there_when_opened_again(store, &directory, &clock, &stored).await;
     for refused in &lost {
         assert!(!is_there(&store, refused).await, "it was refused");
     }
@@ -145,68 +155,50 @@ async fn what_is_stored_after_sqlite_undid_a_transaction_is_in_the_file() {
         assert!(matches!(refused, Err(InsertUserError::Failed(_))), "{refused:?}");
         stored.push(works(&store, owner, &clock).await);
     }
-    store.close().await;
-    drop(store);
-    let store = open(&directory.path().join("saas-ia.db"), &clock).await.expect("it opens");
-    for wanted in &stored {
-        assert!(is_there(&store, wanted).await, "it was answered as stored");
-    }
+    all_there_when_opened_again(store, &directory, &clock, &stored).await;
+}
+
+/// Where calls are given up: after how many polls, and whether at once. How far one poll gets is up
+/// to the threads, so each is tried several times.
+fn places() -> impl Iterator<Item = (usize, bool)> {
+    (0..40).map(|round| (1 + round % 10, round % 20 < 10))
 }
 
 #[tokio::test]
 async fn a_call_given_up_anywhere_spoils_no_later_one() {
     let (store, owner, clock, directory) = fresh().await;
-    let mut stored = Vec::new();
-    for at_once in [true, false] {
-        let mut polls = 0;
-        loop {
-            polls += 1;
-            let wanted = a_transcription(owner, clock.now());
-            let ended = dropped_after(polls, at_once, store.enqueue(&wanted)).await;
-            stored.push(works(&store, owner, &clock).await);
-            if let Some(ended) = ended {
-                ended.expect("it is queued");
-                stored.push(wanted);
-                break;
-            }
+    let (mut stored, mut given_up) = (Vec::new(), 0);
+    for (polls, at_once) in places() {
+        let wanted = a_transcription(owner, clock.now());
+        match dropped_after(polls, at_once, store.enqueue(&wanted)).await {
+            Some(ended) => ended.map(|()| stored.push(wanted)).expect("it is queued"),
+            None => given_up += 1,
         }
-        assert!(polls > 5, "it was given up at several places");
+        stored.push(works(&store, owner, &clock).await);
     }
-    store.close().await;
-    drop(store);
-    let store = open(&directory.path().join("saas-ia.db"), &clock).await.expect("it opens");
-    for wanted in &stored {
-        assert!(is_there(&store, wanted).await, "it was answered as stored");
-    }
+    assert!(given_up > 10, "calls were given up");
+    all_there_when_opened_again(store, &directory, &clock, &stored).await;
 }
 
 #[tokio::test]
 async fn a_call_given_up_while_the_disk_is_full_spoils_no_later_one() {
     let (store, owner, clock, directory) = fresh().await;
-    let mut stored = Vec::new();
-    for at_once in [true, false] {
-        let mut polls = 0;
-        loop {
-            polls += 1;
-            // The room that earlier calls left is used up.
-            stored.extend(refused(&store, owner, &clock, 1).await.0);
-            fill(&store).await;
-            let wanted = a_transcription(owner, clock.now());
-            let ended = dropped_after(polls, at_once, store.enqueue(&wanted)).await;
-            make_room(&store).await;
-            stored.push(works(&store, owner, &clock).await);
-            if ended.is_some() {
-                break;
-            }
+    let (mut stored, mut given_up) = (Vec::new(), 0);
+    for (polls, at_once) in places() {
+        // The room that earlier calls left is used up.
+        stored.extend(refused(&store, owner, &clock, 1).await.0);
+        fill(&store).await;
+        let wanted = a_transcription(owner, clock.now());
+        match dropped_after(polls, at_once, store.enqueue(&wanted)).await {
+            Some(Ok(())) => stored.push(wanted),
+            Some(Err(_)) => {}
+            None => given_up += 1,
         }
-        assert!(polls > 3, "it was given up at several places");
+        make_room(&store).await;
+        stored.push(works(&store, owner, &clock).await);
     }
-    store.close().await;
-    drop(store);
-    let store = open(&directory.path().join("saas-ia.db"), &clock).await.expect("it opens");
-    for wanted in &stored {
-        assert!(is_there(&store, wanted).await, "it was answered as stored");
-    }
+    assert!(given_up > 10, "calls were given up");
+    all_there_when_opened_again(store, &directory, &clock, &stored).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
