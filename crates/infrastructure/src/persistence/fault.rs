@@ -30,6 +30,8 @@ pub(super) enum StoreError {
     Corrupt(#[from] CorruptRow),
     #[error(transparent)]
     Transition(#[from] InvalidTransition),
+    #[error("the database reported success and committed nothing")]
+    Uncommitted,
     #[error("{0}")]
     Broken(&'static str),
 }
@@ -56,7 +58,16 @@ pub(super) async fn bounded<T, E: From<PortFailure>>(
     operation: &'static str,
     work: impl Future<Output = Result<T, Stop<E>>> + Send,
 ) -> Result<T, E> {
-    match tokio::time::timeout(CALL_TIMEOUT, work).await {
+    within(CALL_TIMEOUT, operation, work).await
+}
+
+/// Runs a call under a deadline of its own.
+pub(super) async fn within<T, E: From<PortFailure>>(
+    limit: Duration,
+    operation: &'static str,
+    work: impl Future<Output = Result<T, Stop<E>>> + Send,
+) -> Result<T, E> {
+    match tokio::time::timeout(limit, work).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(Stop::Refused(refusal))) => Err(refusal),
         Ok(Err(Stop::Failed(failure))) => Err(port_failure(operation, failure).into()),
@@ -70,23 +81,31 @@ fn port_failure(operation: &'static str, failure: StoreError) -> PortFailure {
             PortFailure::transient(operation, describe(&error))
         }
         StoreError::Database(error) => PortFailure::permanent(operation, describe(&error)),
+        // Its connection is replaced.
+        StoreError::Uncommitted => PortFailure::transient(operation, failure),
         other => PortFailure::permanent(operation, other),
     }
 }
 
-/// Whether trying again may help: somebody else writes, the pool is used up, the disk is full.
+/// Whether trying again may help: somebody else writes, the pool is used up, the disk is full or
+/// fails, memory or file handles are short, the connection broke and is replaced.
 fn passes(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) => true,
         DbErr::Conn(RuntimeErr::SqlxError(error))
         | DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_ref() {
-            SqlxError::PoolTimedOut | SqlxError::PoolClosed | SqlxError::Io(_) => true,
+            SqlxError::PoolTimedOut
+            | SqlxError::PoolClosed
+            | SqlxError::WorkerCrashed
+            | SqlxError::Io(_) => true,
             SqlxError::Database(error) => {
                 // The low byte of an extended result code is the primary one.
-                const BUSY_LOCKED_FULL: [i32; 3] = [5, 6, 13];
+                const BUSY_LOCKED_NOMEM_IOERR_FULL_CANTOPEN: [i32; 6] = [5, 6, 7, 10, 13, 14];
                 let code = error.code().and_then(|code| code.parse::<i32>().ok());
-                code.is_some_and(|code| BUSY_LOCKED_FULL.contains(&(code & 0xff)))
+                code.is_some_and(|code| {
+                    BUSY_LOCKED_NOMEM_IOERR_FULL_CANTOPEN.contains(&(code & 0xff))
+                })
             }
             _ => false,
         },

@@ -1,5 +1,7 @@
 //! Opening a `SQLite` file: one connection that writes, some that read.
 
+mod writer;
+
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
@@ -10,21 +12,22 @@ use std::{
 
 use application::ports::{Clock, PortFailure};
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use sqlx::{
-    ConnectOptions as _,
+    ConnectOptions as _, Sqlite,
+    pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::fault::{Stop, bounded};
+pub(super) use self::writer::{WriteTx, Writer};
+use super::fault::{Stop, within};
 
 /// How long a call waits for a connection; calls queue in the order in which they came.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a statement waits for a writer in another process, such as a migration.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a sign of life may take, waiting for those who write included.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Prepared statements kept by each connection.
 const STATEMENTS: usize = 256;
 /// How far the write-ahead log is cut back after a checkpoint.
@@ -37,7 +40,7 @@ pub struct SqliteConfig {
     pub path: PathBuf,
     /// How many connections read; at least 1.
     pub readers: u32,
-    /// Whether to hold `<path>.lock` for as long as the store is open. Whatever runs jobs must;
+    /// Whether to hold `<path>.lock`, links in the path followed, for as long as the store is open. Whatever runs jobs must;
     /// commands beside a running service must not.
     pub lock: bool,
 }
@@ -89,24 +92,20 @@ impl SqliteStore {
     /// [`OpenError::InUse`] when another process holds the lock; else what the file system or
     /// `SQLite` has against it.
     pub async fn open(config: SqliteConfig, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let path = config.path;
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory)
-                .map_err(|source| OpenError::File { path: directory.to_owned(), source })?;
-        }
+        let path = real_path(&config.path)?;
         let lock = if config.lock { Some(lock(&path)?) } else { None };
-        // SQLite gives its other files the mode of this one.
         private_file(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
         let unusable = |source| OpenError::Database { path: path.clone(), source };
-        let writer = connect(options(&path), 1).await.map_err(unusable)?;
+        let writer = Writer::open(options(&path)).await.map_err(unusable)?;
         let read_only = options(&path).pragma("query_only", "ON");
-        let reader = connect(read_only, config.readers.max(1)).await.map_err(unusable)?;
-        Ok(Self { writer: Writer(writer), reader: Reader(reader), clock, _lock: lock })
+        let readers = config.readers.max(1);
+        let reader = connect(read_only, readers, |pool| pool).await.map_err(unusable)?;
+        Ok(Self { writer, reader: Reader(reader), clock, _lock: lock })
     }
 
     /// The connection that writes, for migrations.
     pub fn connection(&self) -> &DatabaseConnection {
-        &self.writer.0
+        &self.writer.db
     }
 
     /// A connection that cannot write, for looking at the schema without waiting for a writer.
@@ -114,13 +113,15 @@ impl SqliteStore {
         &self.reader.0
     }
 
-    /// Asks the database for a sign of life.
+    /// Asks the database for a sign of life: that it can be read, and that a change, an empty one,
+    /// can be committed. Nothing is written to disk.
     ///
     /// # Errors
-    /// [`PortFailure`] when there is none in time.
+    /// [`PortFailure`] when there is none within two seconds.
     pub async fn ping(&self) -> Result<(), PortFailure> {
-        bounded("database.ping", async {
+        within(PING_TIMEOUT, "database.ping", async {
             self.reader.db().execute_unprepared("SELECT 1").await?;
+            self.writer.begin().await?.commit().await?;
             Ok::<_, Stop<PortFailure>>(())
         })
         .await
@@ -130,7 +131,7 @@ impl SqliteStore {
     /// when the store is dropped.
     pub async fn close(&self) {
         // Readers first: the last connection to close tidies the write-ahead log away.
-        for connection in [&self.reader.0, &self.writer.0] {
+        for connection in [&self.reader.0, &self.writer.db] {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(event = "database_close_failed", %error, "closing the database failed");
             }
@@ -139,34 +140,6 @@ impl SqliteStore {
 
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
-    }
-}
-
-/// The one connection that may write.
-pub(super) struct Writer(DatabaseConnection);
-
-impl Writer {
-    /// Begins a transaction with the write lock taken, so that what it reads cannot change under
-    /// it, and it cannot fail for having read too early.
-    pub(super) async fn begin(&self) -> Result<WriteTx, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        self.0.begin_with_options(options).await.map(WriteTx)
-    }
-}
-
-/// A change under way: undone unless it is committed. Whoever changes a row asks for one of these.
-pub(super) struct WriteTx(DatabaseTransaction);
-
-impl WriteTx {
-    pub(super) fn db(&self) -> &DatabaseTransaction {
-        &self.0
-    }
-
-    pub(super) async fn commit(self) -> Result<(), DbErr> {
-        self.0.commit().await
     }
 }
 
@@ -182,6 +155,7 @@ impl Reader {
 async fn connect(
     options: SqliteConnectOptions,
     connections: u32,
+    hooks: impl Fn(PoolOptions<Sqlite>) -> PoolOptions<Sqlite> + Send + Sync + 'static,
 ) -> Result<DatabaseConnection, DbErr> {
     // The address is a placeholder that names the driver: not every path fits in an address.
     let mut pool = ConnectOptions::new("sqlite::memory:");
@@ -193,7 +167,8 @@ async fn connect(
         .test_before_acquire(false)
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(move |_| options.clone());
+        .map_sqlx_sqlite_opts(move |_| options.clone())
+        .map_sqlx_sqlite_pool_opts(move |pool| hooks(writer::only_idle(pool)));
     Database::connect(pool).await
 }
 
@@ -208,6 +183,22 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", JOURNAL_BYTES)
         .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging()
+}
+
+/// The file itself, whatever links lead to it: it is locked under one name. It and its directory
+/// are created where they are missing.
+fn real_path(path: &Path) -> Result<PathBuf, OpenError> {
+    let failed = |path: &Path, source| OpenError::File { path: path.to_owned(), source };
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+    }
+    // An existing file is left alone until the lock is held: closing it again would release the
+    // locks that SQLite holds on it for another store of this process.
+    if !path.exists() {
+        // SQLite gives its other files the mode of this one.
+        private_file(path).map_err(|source| failed(path, source))?;
+    }
+    path.canonicalize().map_err(|source| failed(path, source))
 }
 
 fn lock(database: &Path) -> Result<File, OpenError> {

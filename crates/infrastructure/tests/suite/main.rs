@@ -4,4 +4,5 @@ mod engines;
 mod limits;
 mod media;
 mod persistence;
+mod poisoned;
 mod security;
