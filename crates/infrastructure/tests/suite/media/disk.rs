@@ -80,7 +80,7 @@ async fn announcing(bytes: u64) -> Server {
 async fn endless(head: &'static str) -> Server {
     Server::start(move |mut stream, _| async move {
         stream.write_all(head.as_bytes()).await.ok();
-        while stream.write_all(&[7; 65_536]).await.is_ok() {}
+        while stream.write_all(&[7; 8_192]).await.is_ok() {}
     })
     .await
 }
