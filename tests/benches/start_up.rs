@@ -1,4 +1,5 @@
-//! How fast the release binary starts and how much memory it then holds: `make bench`.
+//! How fast the release binary (or that of `SAAS_IA_BIN`) starts and how much memory it then holds:
+//! `make bench`.
 //!
 //! Each round starts the service on an empty folder, `SQLite` and the mock engine, and asks
 //! `/health/ready` every millisecond.
@@ -6,19 +7,20 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
-use black_box_tests::{Setup, binary, service::resident_kib};
+use black_box_tests::{Setup, binary, service::resident_kib, workspace};
 
 const ROUNDS: usize = 11;
 
 fn main() -> anyhow::Result<()> {
-    let binary = binary::build("release")?;
+    let given = workspace::variable("SAAS_IA_BIN").map(PathBuf::from);
+    let binary = given.map_or_else(|| binary::build("release"), Ok)?;
     println!("{} rounds of {}", ROUNDS, binary.display());
     let mut starts = Vec::new();
     let mut resident = Vec::new();

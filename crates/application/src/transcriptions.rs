@@ -217,7 +217,7 @@ impl Transcriptions {
     ) -> Result<Transcription, TranscriptionError> {
         match self.jobs.cancel(owner, id).await?.ok_or(TranscriptionError::NotFound)? {
             CancelOutcome::Canceled(transcription) => {
-                self.events.publish(Hint::Changed(id));
+                self.events.publish(Hint::Ended(id));
                 tracing::info!(event = "transcription_canceled", job.id = %id, "canceled");
                 Ok(*transcription)
             }
@@ -238,7 +238,7 @@ impl Transcriptions {
         if !self.jobs.delete(owner, id).await? {
             return Err(TranscriptionError::NotFound);
         }
-        self.events.publish(Hint::Changed(id));
+        self.events.publish(Hint::Ended(id));
         tracing::info!(event = "transcription_job_deleted", job.id = %id, "deleted");
         Ok(())
     }

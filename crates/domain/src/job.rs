@@ -11,12 +11,13 @@
 //! that a process which lost its lease cannot change anything. A job row exists only while the
 //! job lives: what remains is the transcription.
 
+mod step;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{
-    CompletedFacts, Failure, FailureCode, SourceFacts, Stage, Transcription, TranscriptionId,
-    UserId, WorkerId,
-};
+use crate::{Failure, FailureCode, Stage, Transcription, TranscriptionId, UserId, WorkerId};
+
+pub use step::{Outcome, PollStep, Step};
 
 /// A transition that the state does not allow. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +119,7 @@ pub struct JobParts {
     pub run_at: DateTime<Utc>,
     /// Counted failures so far.
     pub failures: u32,
-    /// How often its holder died.
+    /// How often its holder died since it last got on.
     pub crashes: u32,
     /// How often the engine has been asked how far it is, since the last submission.
     pub polls: u32,
@@ -130,72 +131,6 @@ pub struct JobParts {
     pub await_until: Option<DateTime<Utc>>,
     /// The audio at the engine.
     pub upload: Option<Upload>,
-}
-
-/// What the holder of a lease has done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// The audio is here.
-    Fetched(SourceFacts),
-    /// The audio is at the engine; `None` for an engine that needs none.
-    Uploaded(Option<Upload>),
-    /// The engine accepted the job: it waits, without a holder, until `check_at`.
-    Submitted {
-        /// When to ask for the first time.
-        check_at: DateTime<Utc>,
-    },
-    /// It failed and is tried again at `run_at`; counted.
-    Retry {
-        /// Why.
-        failure: Failure,
-        /// When to try again.
-        run_at: DateTime<Utc>,
-    },
-    /// It cannot go on now through no fault of its own; not counted.
-    Snooze {
-        /// Why.
-        failure: Failure,
-        /// When to try again.
-        run_at: DateTime<Utc>,
-    },
-    /// It is handed back untouched; not counted.
-    Release,
-    /// It ends without a transcript.
-    Fail(Failure),
-    /// It ends with one.
-    Complete(CompletedFacts),
-}
-
-/// What the engine answered about a waiting job.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PollStep {
-    /// It still works; ask again at `check_at`.
-    Pending {
-        /// When to ask again.
-        check_at: DateTime<Utc>,
-    },
-    /// The result can be read.
-    Finished,
-    /// It failed, and a new submission is allowed at `run_at`; counted.
-    Resubmit {
-        /// Why it failed.
-        failure: Failure,
-        /// When to submit again.
-        run_at: DateTime<Utc>,
-    },
-    /// It failed for good.
-    Fail(Failure),
-}
-
-/// What a step made of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The holder goes on.
-    Held,
-    /// The job lives on without a holder.
-    Free,
-    /// The job has ended; its row goes, the transcription stays.
-    Ended,
 }
 
 /// A live job.
@@ -301,10 +236,12 @@ impl Job {
         }
         match step {
             Step::Fetched(facts) => {
-                self.expect_stage(&[Stage::Fetching], "uploading")?;
+                // At the later stage when the caller did not learn that it was applied.
+                self.expect_stage(&[Stage::Fetching, Stage::Uploading], "uploading")?;
                 transcription.enter(Stage::Uploading, now)?;
                 transcription.learn(facts, now);
                 self.0.stage = Stage::Uploading;
+                self.0.crashes = 0;
                 Ok(Outcome::Held)
             }
             Step::Uploaded(upload) => {
@@ -317,6 +254,7 @@ impl Job {
                 transcription.enter(next, now)?;
                 self.0.stage = next;
                 self.0.upload = upload;
+                self.0.crashes = 0;
                 Ok(Outcome::Held)
             }
             Step::Submitted { check_at } => {
@@ -326,6 +264,7 @@ impl Job {
                 self.0.state = JobState::Waiting;
                 self.0.run_at = check_at;
                 self.0.polls = 0;
+                self.0.crashes = 0;
                 self.0.await_until = Some(now + Self::AWAIT);
                 Ok(Outcome::Free)
             }

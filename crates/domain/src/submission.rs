@@ -66,6 +66,7 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// How often one job may be submitted: again only after the engine itself failed at it.
+    /// How often one job may be submitted after the engine failed at it. Submissions that the
+    /// engine refused count too: a job is rather given up than paid for once more.
     pub const MAX_SEQ: u32 = 2;
 }

@@ -132,6 +132,9 @@ pub fn serve_config(settings: &Settings) -> ServeConfig {
         policy: policy(settings),
         engine: EngineConfig {
             slots: jobs.concurrency,
+            // One slot is always left for somebody else: slow sources of one user must not stop
+            // all others.
+            per_owner: jobs.concurrency.saturating_sub(1).max(1),
             provider_cap: jobs.provider_concurrency,
             lease: jobs.lease,
             ..EngineConfig::default()

@@ -84,6 +84,7 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         () = running.stop() => {}
         _ = stop_signal() => return Ok(ExitCode::FAILURE),
     }
+    store.close().await;
     tracing::info!(event = "application_shutdown", "stopped");
     Ok(ExitCode::SUCCESS)
 }

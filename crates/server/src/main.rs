@@ -1,6 +1,6 @@
 //! The program `saas-ia`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use server::{
@@ -8,6 +8,9 @@ use server::{
     commands, logging,
     settings::Settings,
 };
+
+/// How long work on other threads may still take at the end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a fault of the settings ends with, as a fault of the command line does.
 const USAGE: u8 = 2;
@@ -35,5 +38,8 @@ fn start(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     logging::init(&settings.log.filter, settings.log.format)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(commands::run(command, settings))
+    let done = runtime.block_on(commands::run(command, settings));
+    // A look-up of a name, or a disk that hangs, must not hold the end up.
+    runtime.shutdown_timeout(LAST_WORDS);
+    done
 }

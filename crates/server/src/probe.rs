@@ -41,24 +41,27 @@ impl Probe {
         Check { name: "migrations", ok, required: true, detail }
     }
 
-    fn disk(&self) -> Check {
-        let free = rustix::fs::statvfs(&self.data_dir)
-            .map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
-        let (ok, detail) = match free {
-            Ok(free) if free >= DISK_FLOOR_BYTES => (true, "has room".to_owned()),
-            Ok(_) => (false, "is almost full".to_owned()),
-            Err(_) => (false, "cannot be read".to_owned()),
+    async fn disk(&self) -> Check {
+        let data_dir = self.data_dir.clone();
+        let look = tokio::task::spawn_blocking(move || {
+            rustix::fs::statvfs(&data_dir).map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+        });
+        let (ok, detail) = match timeout(DEADLINE, look).await {
+            Ok(Ok(Ok(free))) if free >= DISK_FLOOR_BYTES => (true, "has room"),
+            Ok(Ok(Ok(_))) => (false, "is almost full"),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => (false, "cannot be read"),
         };
-        Check { name: "disk", ok, required: true, detail }
+        Check { name: "disk", ok, required: true, detail: detail.to_owned() }
     }
 }
 
 #[async_trait]
 impl HealthProbe for Probe {
     async fn check(&self) -> Vec<Check> {
-        let (database, migrations) = tokio::join!(self.database(), self.migrations());
+        let (database, migrations, disk) =
+            tokio::join!(self.database(), self.migrations(), self.disk());
         let engine =
             Check { name: "engine", ok: true, required: false, detail: self.engine.to_owned() };
-        vec![database, migrations, self.disk(), engine]
+        vec![database, migrations, disk, engine]
     }
 }

@@ -56,7 +56,7 @@ fn table() -> TableCreateStatement {
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 4] {
+fn indexes() -> [IndexCreateStatement; 5] {
     let index = |name: &'static str| Index::create().name(name).table("jobs").to_owned();
     [
         index("ix_jobs_ready")
@@ -72,6 +72,15 @@ fn indexes() -> [IndexCreateStatement; 4] {
             .to_owned(),
         // The end of the lease is not indexed: every heartbeat would have to move it.
         index("ix_jobs_leased").col("user_id").and_where(Expr::cust("state = 'leased'")).to_owned(),
-        index("ix_jobs_deadline").col("deadline_at").to_owned(),
+        index("ix_jobs_deadline")
+            .col("deadline_at")
+            .and_where(Expr::cust("state <> 'leased'"))
+            .to_owned(),
+        index("ix_jobs_await")
+            // By the state too, or SQLite takes the index above for the better one.
+            .col("state")
+            .col("await_until")
+            .and_where(Expr::cust("state = 'waiting'"))
+            .to_owned(),
     ]
 }

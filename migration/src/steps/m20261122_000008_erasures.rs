@@ -21,8 +21,12 @@ impl MigrationTrait for Migration {
             .col(timestamp_with_time_zone("created_at"))
             .to_owned();
         manager.create_table(table).await?;
-        let due =
-            Index::create().name("ix_erasures_due").table("erasures").col("due_at").to_owned();
+        let due = Index::create()
+            .name("ix_erasures_due")
+            .table("erasures")
+            .col("engine")
+            .col("due_at")
+            .to_owned();
         manager.create_index(due).await
     }
 

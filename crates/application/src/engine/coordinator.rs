@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use domain::{FailureCode, TranscriptionId};
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, sleep, timeout},
@@ -28,14 +29,15 @@ impl Engine {
     /// Promotes, reaps, polls and claims, once.
     pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, PortFailure> {
         let report = self.jobs.tick(BATCH).await?;
-        if report.reaped + report.crashed_out + report.expired > 0 {
+        if report.reaped > 0 {
             tracing::warn!(
                 event = "jobs_reaped",
                 reaped = report.reaped,
-                crashed_out = report.crashed_out,
-                expired = report.expired,
-                "took jobs from holders that died, or gave them up"
+                "took jobs from holders that died"
             );
+        }
+        for (job, code) in report.ended {
+            self.given_up(job, code).await;
         }
         let polls = self.jobs.due_polls(BATCH, self.config.poll_hold()).await?;
         let mut started = polls.len();
@@ -47,10 +49,32 @@ impl Engine {
         Ok(Turn { started, next: report.next_due.map(|due| duration(due - now)) })
     }
 
+    /// A job was called off: its holder is told at once, and what nobody holds leaves no audio.
+    async fn let_end(&self, job: TranscriptionId) {
+        if self.held.holds(job) {
+            self.beat_once().await;
+        } else {
+            self.discard(job).await;
+        }
+    }
+
+    /// A job ended without a holder.
+    async fn given_up(&self, job: TranscriptionId, code: FailureCode) {
+        tracing::error!(
+            event = "transcription_failed",
+            job.id = %job,
+            error.code = code.as_str(),
+            "gave up"
+        );
+        self.discard(job).await;
+        self.events.publish(Hint::Changed(job));
+    }
+
     /// Fills the free slots.
     async fn claim(self: &Arc<Self>) -> Result<usize, PortFailure> {
         let busy = u32::try_from(self.held.count()).unwrap_or(u32::MAX);
-        let slots = self.config.slots.saturating_sub(busy);
+        let (slots, provider_cap) = self.limits();
+        let slots = slots.saturating_sub(busy);
         if slots == 0 || self.stopping.is_cancelled() {
             return Ok(0);
         }
@@ -62,10 +86,7 @@ impl Engine {
                 slots,
                 lease: self.config.lease,
                 per_owner: self.config.per_owner,
-                provider_cap: self
-                    .capabilities
-                    .limited_concurrency
-                    .then_some(self.config.provider_cap),
+                provider_cap,
             })
             .await?;
         let count = claimed.len();
@@ -115,7 +136,8 @@ impl Engine {
                 () = self.wake.notified() => {}
                 hint = hints.recv() => match hint {
                     Ok(Hint::Ready) | Err(RecvError::Lagged(_)) => break,
-                    Ok(Hint::Changed(job)) => if self.held.holds(job) { self.beat_once().await; },
+                    Ok(Hint::Changed(_)) => {}
+                    Ok(Hint::Ended(job)) => self.let_end(job).await,
                     Err(RecvError::Closed) => { sleep(pause).await; break; }
                 },
             }

@@ -42,7 +42,11 @@ impl HeldLeases {
         let (renewed, watch) = watch::channel(asked);
         let lost = CancellationToken::new();
         let fence = Fence { after: self.fence, lost: lost.clone(), renewed: watch };
-        self.lock().insert(job, Held { epoch, lost, renewed });
+        let replaced = self.lock().insert(job, Held { epoch, lost, renewed });
+        // Claimed again by this very process: the former task must not go on beside the new one.
+        if let Some(former) = replaced {
+            former.lost.cancel();
+        }
         fence
     }
 
@@ -164,6 +168,15 @@ mod tests {
         leases.renew(&[(JOB, epoch)], &[], Instant::now());
         let broken = timeout(Duration::from_millis(1), fence.broken()).await;
         assert!(broken.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_claimed_again_ends_its_former_task() {
+        let (leases, epoch) = one();
+        let former = leases.hold(JOB, epoch, Instant::now());
+        let fence = leases.hold(JOB, epoch.next(), Instant::now());
+        assert!(timeout(Duration::from_millis(1), former.broken()).await.is_ok());
+        assert!(timeout(Duration::from_millis(1), fence.broken()).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

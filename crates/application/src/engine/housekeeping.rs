@@ -47,7 +47,7 @@ impl Engine {
     /// # Errors
     /// [`PortFailure`] of the job store; an erasure that fails is tried again later.
     pub async fn erase(&self) -> Result<usize, PortFailure> {
-        let due = self.jobs.due_erasures(ERASE_BATCH, ERASE_HOLD).await?;
+        let due = self.jobs.due_erasures(self.speech.name(), ERASE_BATCH, ERASE_HOLD).await?;
         let count = due.len();
         for erasure in due {
             self.erase_one(erasure).await?;
@@ -56,9 +56,6 @@ impl Engine {
     }
 
     async fn erase_one(&self, erasure: Erasure) -> Result<(), PortFailure> {
-        if erasure.engine != self.speech.name() {
-            return Ok(());
-        }
         match timeout(ERASE_TIMEOUT, self.speech.erase(&erasure.provider_id)).await {
             Ok(Ok(())) => {
                 tracing::info!(event = "provider_copy_erased", provider.id = %erasure.provider_id, "erased");

@@ -9,16 +9,18 @@ mod coordinator;
 mod held;
 mod housekeeping;
 mod poll;
+mod run;
 mod stages;
 mod submit;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{RetryPolicy, WorkerId};
-use tokio::{sync::Notify, time::Instant};
+use tokio::{sync::Notify, task::JoinHandle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -104,9 +106,10 @@ impl EngineConfig {
     }
 
     /// Whether a request may still leave `since` its intent was begun, with `left` of the time in
-    /// which the lease can be relied upon: an older intent may have been found by another holder.
+    /// which the lease can be relied upon: an older intent may have been found by another holder,
+    /// and an answer that comes after the lease is an answer lost.
     fn may_send(&self, since: Duration, left: Duration) -> bool {
-        since < self.lease / 3 && !left.is_zero()
+        since < self.lease / 3 && left > self.lease / 6
     }
 
     /// How long two pollers keep out of each other's way, and thus how long a job waits for its
@@ -138,6 +141,9 @@ pub struct Engine {
     stopping: CancellationToken,
     wake: Notify,
     due: Mutex<Option<Instant>>,
+    /// Until when nothing new is started, because the speech engine refuses our key or wants to
+    /// be paid.
+    paused: Mutex<Option<DateTime<Utc>>>,
 }
 
 impl Engine {
@@ -158,6 +164,7 @@ impl Engine {
             stopping: CancellationToken::new(),
             wake: Notify::new(),
             due: Mutex::new(None),
+            paused: Mutex::new(None),
             config,
         })
     }
@@ -167,7 +174,8 @@ impl Engine {
         let coordinator = tokio::spawn(Arc::clone(self).coordinate());
         let heartbeat = tokio::spawn(Arc::clone(self).beat());
         let housekeeping = tokio::spawn(Arc::clone(self).keep_house());
-        EngineHandle { engine: Arc::clone(self), loops: [coordinator, heartbeat, housekeeping] }
+        let background = [heartbeat, housekeeping];
+        EngineHandle { engine: Arc::clone(self), coordinator, background }
     }
 
     /// Runs whatever is due now to its end, once: for tests that move the clock by hand. Returns
@@ -198,10 +206,34 @@ impl Engine {
     /// Makes the coordinator look again no later than in `delay`.
     fn wake_in(&self, delay: Duration) {
         let at = Instant::now() + delay;
-        let mut due = self.due.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         if due.is_none_or(|seen| at < seen) {
             *due = Some(at);
             self.wake.notify_one();
+        }
+    }
+
+    /// Starts nothing new for a while: each job would fetch its audio only to be refused.
+    fn pause(&self, delay: TimeDelta) {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        *paused = Some(self.clock.now() + delay);
+    }
+
+    /// The speech engine took something: whatever stood in the way is mended.
+    fn resume(&self) {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// How many jobs may be held and how many may be at the speech engine: nothing new during a
+    /// pause, one job at a time after it until the engine takes something again.
+    fn limits(&self) -> (u32, Option<u32>) {
+        let slots = self.config.slots;
+        let cap = self.capabilities.limited_concurrency.then_some(self.config.provider_cap);
+        let paused = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        match paused {
+            Some(until) if self.clock.now() < until => (slots, Some(0)),
+            Some(_) => (1, cap),
+            None => (slots, cap),
         }
     }
 
@@ -213,7 +245,9 @@ impl Engine {
 /// A running engine.
 pub struct EngineHandle {
     engine: Arc<Engine>,
-    loops: [tokio::task::JoinHandle<()>; 3],
+    coordinator: JoinHandle<()>,
+    /// The heartbeat, which a drain still needs, and the housekeeping.
+    background: [JoinHandle<()>; 2],
 }
 
 impl EngineHandle {
@@ -221,11 +255,18 @@ impl EngineHandle {
     /// finish. Returns whether all ended in time; what did not is taken up again when its lease
     /// ends.
     pub async fn drain(self) -> bool {
-        let engine = self.engine;
+        let Self { engine, coordinator, background } = self;
         engine.stopping.cancel();
-        engine.tasks.close();
-        let clean = tokio::time::timeout(engine.config.drain, engine.tasks.wait()).await.is_ok();
-        for handle in self.loops {
+        // The coordinator first: what it is claiming right now must become a task, not a lease
+        // that nobody holds.
+        let drained = async {
+            let ended = coordinator.await;
+            engine.tasks.close();
+            engine.tasks.wait().await;
+            ended.is_ok()
+        };
+        let clean = tokio::time::timeout(engine.config.drain, drained).await.unwrap_or(false);
+        for handle in background {
             handle.abort();
         }
         tracing::info!(event = "engine_drained", clean, "job engine stopped");
@@ -234,7 +275,7 @@ impl EngineHandle {
 }
 
 /// A delta as tokio counts it; a negative one is zero.
-fn duration(delta: chrono::TimeDelta) -> Duration {
+fn duration(delta: TimeDelta) -> Duration {
     delta.to_std().unwrap_or_default()
 }
 
@@ -246,7 +287,8 @@ mod tests {
     #[test]
     fn a_request_leaves_only_under_a_young_intent_and_a_sure_lease() {
         let config = EngineConfig { lease: Duration::from_mins(1), ..EngineConfig::default() };
-        for (since, left, verdict) in [(0, 40, true), (19, 1, true), (20, 40, false), (0, 0, false)]
+        for (since, left, verdict) in
+            [(0, 40, true), (19, 11, true), (19, 10, false), (20, 40, false), (0, 0, false)]
         {
             let (since, left) = (Duration::from_secs(since), Duration::from_secs(left));
             assert_eq!(config.may_send(since, left), verdict, "{since:?} {left:?}");

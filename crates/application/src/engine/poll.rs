@@ -9,6 +9,9 @@ use tokio::time::timeout;
 use super::{Engine, duration, submit::may_resubmit};
 use crate::ports::{CommitError, DuePoll, Hint, PollAnswer, SpeechError};
 
+/// The longest pause that the engine can ask for: the result may be there long before.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
+
 /// The shortest pause after a question that was not answered.
 const UNANSWERED: TimeDelta = TimeDelta::seconds(5);
 
@@ -21,15 +24,10 @@ impl Engine {
             () = self.stopping.cancelled() => PollStep::Pending { check_at: self.clock.now() },
         };
         let (id, epoch) = (due.job.parts().id, due.job.parts().epoch);
-        if let PollStep::Fail(failure) = &step {
-            tracing::error!(
-                event = "transcription_failed",
-                error.code = failure.code().as_str(),
-                stage = failure.stage().as_str(),
-                retry_count = due.job.parts().failures,
-                "the speech engine failed"
-            );
-        }
+        let failed = match &step {
+            PollStep::Fail(failure) => Some((failure.code(), failure.stage())),
+            PollStep::Pending { .. } | PollStep::Finished | PollStep::Resubmit { .. } => None,
+        };
         let next = match &step {
             PollStep::Pending { check_at: at } | PollStep::Resubmit { run_at: at, .. } => {
                 Some(*at - self.clock.now())
@@ -37,7 +35,18 @@ impl Engine {
             PollStep::Finished | PollStep::Fail(_) => None,
         };
         match self.jobs.settle(id, epoch, step).await {
-            Ok(Outcome::Ended) => self.events.publish(Hint::Changed(id)),
+            Ok(Outcome::Ended) => {
+                if let Some((code, stage)) = failed {
+                    tracing::error!(
+                        event = "transcription_failed",
+                        error.code = code.as_str(),
+                        stage = stage.as_str(),
+                        retry_count = due.job.parts().failures,
+                        "the speech engine failed"
+                    );
+                }
+                self.events.publish(Hint::Changed(id));
+            }
             Ok(Outcome::Free | Outcome::Held) => {
                 match next {
                     Some(delay) => self.wake_in(duration(delay)),
@@ -97,9 +106,8 @@ impl Engine {
     fn failed_there(&self, due: &DuePoll, error: &SpeechError) -> PollStep {
         let failure =
             Failure::new(error.code, Stage::Transcribing).with_detail(error.detail.as_deref());
-        let again =
-            matches!(error.code.class(), FailureClass::ProviderFailed | FailureClass::Transient)
-                && may_resubmit(&due.job, &due.submission, self.config.retry.max_transient);
+        let again = error.code.class() == FailureClass::ProviderFailed
+            && may_resubmit(&due.job, &due.submission, self.config.retry.max_transient);
         if again {
             let failures = due.job.parts().failures;
             let delay = self.config.retry.backoff(failures, self.entropy.unit());
@@ -111,7 +119,8 @@ impl Engine {
 
     fn ask_later(&self, polls: u32, retry_after: Option<TimeDelta>) -> PollStep {
         let delay = self.config.retry.backoff(polls.min(4), self.entropy.unit());
-        let delay = delay.max(UNANSWERED).max(retry_after.unwrap_or_default());
+        let asked = retry_after.unwrap_or_default().min(LONGEST_PAUSE);
+        let delay = delay.max(UNANSWERED).max(asked);
         PollStep::Pending { check_at: self.clock.now() + delay }
     }
 }

@@ -4,16 +4,21 @@
 //! that it did not just write does not send. What the engine accepted for a job that was called
 //! off meanwhile is put down for erasure.
 
+use std::time::Duration;
+
 use domain::{FailureCode, Job, Step, Submission, SubmissionId, SubmissionState};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Engine, duration,
-    stages::{Halt, Problem, Run},
+    run::{Halt, Problem, Run},
 };
 use crate::ports::{
     IntentError, NewSubmission, SpeechError, StepEffects, SubmitAnswer, SubmitRequest,
 };
+
+/// How much longer than it was given an engine may take to keep its own deadline.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Engine {
     pub(super) async fn submit(&self, run: &mut Run) -> Result<(), Halt> {
@@ -44,10 +49,16 @@ impl Engine {
             };
             // Neither a cancellation nor a drain interrupts the request: its answer tells what to
             // erase, or spares the job from ending as unknown.
-            match self.speech.submit(request).await {
+            match self.send(request).await {
                 Ok(answer) => return self.accepted(run, submission.id, &answer).await,
                 Err(error) if error.code == FailureCode::ProviderUploadLost && !run.reuploaded => {
                     self.forget_upload(run, submission.id).await?;
+                }
+                Err(error) if error.code == FailureCode::ProviderUploadLost => {
+                    // Lost twice: another round would only upload it again.
+                    let error = SpeechError { code: FailureCode::ProviderRejected, ..error };
+                    self.refused(run, submission.id, error).await;
+                    return Ok(());
                 }
                 Err(error) => {
                     self.refused(run, submission.id, error).await;
@@ -55,6 +66,14 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Sends the request, and takes an engine that never answers for one whose answer is lost.
+    async fn send(&self, request: SubmitRequest<'_>) -> Result<SubmitAnswer, SpeechError> {
+        let deadline = request.timeout + GRACE;
+        let lost =
+            SpeechError { code: FailureCode::SubmissionUnknown, retry_after: None, detail: None };
+        timeout(deadline, self.speech.submit(request)).await.unwrap_or(Err(lost))
     }
 
     async fn ensure_upload(&self, run: &mut Run) -> Result<(), Halt> {
@@ -69,12 +88,20 @@ impl Engine {
             id: SubmissionId::from_uuid(self.ids.next()),
             upload_url: run.upload.as_ref().map(|upload| upload.url.clone()),
         };
-        self.jobs.intend(&run.lease, new).await.map_err(|error| match error {
-            IntentError::LeaseLost => Halt::Lost,
-            // Another claim's intent, which this claim was not told of: never send.
-            IntentError::AlreadyOpen => Halt::Failed(Problem::new(FailureCode::SubmissionUnknown)),
-            IntentError::Failed(failure) => Halt::Store(failure),
-        })
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.jobs.intend(&run.lease, new.clone()).await {
+                Ok(submission) => return Ok(submission),
+                Err(IntentError::LeaseLost) => return Err(Halt::Lost),
+                // Another claim's intent, which this claim was not told of: never send.
+                Err(IntentError::AlreadyOpen) => {
+                    return Err(Halt::Failed(Problem::new(FailureCode::SubmissionUnknown)));
+                }
+                // Nothing was sent: the same intent may be written down again.
+                Err(IntentError::Failed(failure)) => self.breathe(run, tries, failure).await?,
+            }
+        }
     }
 
     async fn withdraw(&self, run: &Run, submission: SubmissionId) -> Result<(), Halt> {
@@ -104,6 +131,7 @@ impl Engine {
         };
         match self.commit(run, || Step::Submitted { check_at }, effects).await {
             Ok(_) => {
+                self.resume();
                 tracing::info!(
                     event = if self.is_mock() { "mock_transcription_started" } else { "real_transcription_started" },
                     submission.id = %submission,

@@ -8,8 +8,10 @@ use domain::TranscriptionId;
 pub enum Hint {
     /// A job may be ready to be claimed.
     Ready,
-    /// This transcription changed; a job that ended is to be let go of.
+    /// This transcription changed.
     Changed(TranscriptionId),
+    /// This transcription was called off or deleted: its job is to be let go of.
+    Ended(TranscriptionId),
 }
 
 /// A subscription. Receives every hint published after it was made; a slow reader may miss some

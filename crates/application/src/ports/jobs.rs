@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    Epoch, Job, Outcome, Status, Step, Submission, SubmissionId, Transcript, Transcription,
-    TranscriptionId, UserId, WorkerId, job::PollStep,
+    Epoch, FailureCode, Job, Outcome, Status, Step, Submission, SubmissionId, Transcript,
+    Transcription, TranscriptionId, UserId, WorkerId, job::PollStep,
 };
 
 use super::PortFailure;
@@ -86,6 +86,15 @@ pub struct StepEffects {
     pub transcript: Option<Transcript>,
 }
 
+impl StepEffects {
+    /// Whether they go with `step`: what a submission was accepted under exactly with
+    /// [`Step::Submitted`], a transcript exactly with [`Step::Complete`].
+    pub fn fit(&self, step: &Step) -> bool {
+        self.accepted.is_some() == matches!(step, Step::Submitted { .. })
+            && self.transcript.is_some() == matches!(step, Step::Complete(_))
+    }
+}
+
 /// A copy at an engine that is to be erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erasure {
@@ -100,7 +109,7 @@ pub struct Erasure {
 }
 
 /// What the housekeeping did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TickReport {
     /// Scheduled jobs that became ready.
     pub promoted: u32,
@@ -110,6 +119,8 @@ pub struct TickReport {
     pub crashed_out: u32,
     /// Jobs given up because they took too long.
     pub expired: u32,
+    /// The jobs that were given up, for whichever reason, and why.
+    pub ended: Vec<(TranscriptionId, FailureCode)>,
     /// When the next scheduled or waiting job is due.
     pub next_due: Option<DateTime<Utc>>,
 }
@@ -183,9 +194,11 @@ pub trait JobStore: Send + Sync {
         lease: Duration,
     ) -> Result<Vec<TranscriptionId>, PortFailure>;
 
-    /// Applies a step ([`Job::apply`]) with its effects, all or nothing.
+    /// Applies a step ([`Job::apply`]) with its effects, all or nothing. A caller that got no
+    /// answer may call again: what was applied already MUST NOT be applied twice.
     ///
     /// # Errors
+    /// MUST be a permanent [`PortFailure`] for effects that do not [`fit`](StepEffects::fit).
     /// MUST return [`CommitError::LeaseLost`] unless the job is leased under this lease's epoch,
     /// and then change nothing.
     async fn commit(
@@ -196,10 +209,11 @@ pub trait JobStore: Send + Sync {
     ) -> Result<Outcome, CommitError>;
 
     /// Writes down that a submission is about to leave; `seq` is one more than the last.
-    /// Durable when it returns.
+    /// Durable when it returns. A caller that got no answer may call again: the very intent (the
+    /// same id, under the same lease) that is open already MUST be returned.
     ///
     /// # Errors
-    /// MUST return [`IntentError::AlreadyOpen`] while one is `Intent` or `Accepted`.
+    /// MUST return [`IntentError::AlreadyOpen`] while another is `Intent` or `Accepted`.
     async fn intend(
         &self,
         lease: &Lease,
@@ -207,7 +221,9 @@ pub trait JobStore: Send + Sync {
     ) -> Result<Submission, IntentError>;
 
     /// Hands out waiting jobs that are due, and pushes their due time `hold` into the future so
-    /// that no two pollers ask at once.
+    /// that no two pollers ask at once. A row that cannot be understood MUST NOT keep others from
+    /// being handed out, neither here nor in [`Self::claim`] and [`Self::tick`]: its job ends as
+    /// failed with [`FailureCode::Internal`].
     async fn due_polls(&self, limit: u32, hold: Duration) -> Result<Vec<DuePoll>, PortFailure>;
 
     /// Applies what the engine answered ([`Job::settle`]). [`PollStep::Resubmit`] and
@@ -242,10 +258,18 @@ pub trait JobStore: Send + Sync {
     async fn delete(&self, owner: UserId, id: TranscriptionId) -> Result<bool, PortFailure>;
 
     /// Puts a copy down for erasure: that of a job which was called off while it was submitted.
+    /// MUST do nothing for a copy that a submission records: then the acceptance was stored after
+    /// all, and whoever ends that job sees to its copy.
     async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure>;
 
-    /// Hands out erasures that are due, and pushes their due time `hold` into the future.
-    async fn due_erasures(&self, limit: u32, hold: Duration) -> Result<Vec<Erasure>, PortFailure>;
+    /// Hands out erasures at `engine` that are due, and pushes their due time `hold` into the
+    /// future.
+    async fn due_erasures(
+        &self,
+        engine: &str,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Erasure>, PortFailure>;
 
     /// Takes an erasure off the list: done, or given up.
     async fn erased(&self, id: uuid::Uuid) -> Result<(), PortFailure>;

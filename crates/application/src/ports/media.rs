@@ -36,7 +36,8 @@ pub struct FetchError {
 #[async_trait]
 pub trait MediaSource: Send + Sync {
     /// Fetches `source` for `job`. What a former attempt left is used or replaced. Dropping the
-    /// future ends every effect.
+    /// future ends the fetch; what it left is replaced by the next one, or goes with
+    /// [`Self::discard`].
     ///
     /// # Errors
     /// [`FetchError`]; then nothing is kept.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod unacknowledged;
+
 use std::{sync::Arc, time::Duration};
 
 use application::{
@@ -289,6 +291,22 @@ async fn jobs_wait_uncounted_while_the_key_is_refused() {
 }
 
 #[tokio::test]
+async fn nothing_new_is_fetched_while_the_key_is_refused() {
+    let bench = Bench::default().await;
+    bench.fakes.speech.next_upload(Err(speech_error(FailureCode::ProviderAuth)));
+    bench.enqueue().await;
+    let engine = bench.engine();
+    engine.run_pending().await.unwrap();
+    assert!(bench.fakes.media.kept().await.unwrap().is_empty(), "no audio is hoarded meanwhile");
+    let fetched = bench.fakes.media.fetches();
+    let other = bench.enqueue().await;
+    engine.run_pending().await.unwrap();
+    assert_eq!(bench.fakes.media.fetches(), fetched);
+    bench.hours(&engine, 1).await;
+    assert_eq!(bench.status(other).await, Status::Completed);
+}
+
+#[tokio::test]
 async fn a_job_that_waits_for_a_day_is_given_up() {
     let bench = Bench::default().await;
     for _ in 0..999 {
@@ -367,6 +385,18 @@ async fn an_upload_that_the_engine_lost_is_made_once_more() {
 }
 
 #[tokio::test]
+async fn an_upload_that_the_engine_loses_again_and_again_is_given_up() {
+    let bench = Bench::default().await;
+    for _ in 0..9 {
+        bench.fakes.speech.next_submit(Err(speech_error(FailureCode::ProviderUploadLost)));
+    }
+    let id = bench.enqueue().await;
+    bench.hours(&bench.engine(), 2).await;
+    assert_eq!(bench.failure(id).await.0, FailureCode::ProviderRejected);
+    assert_eq!(bench.fakes.speech.count(SpeechMethod::Upload), 2);
+}
+
+#[tokio::test]
 async fn an_upload_too_old_to_be_relied_upon_is_made_anew() {
     let bench = Bench::default().await;
     for _ in 0..999 {
@@ -420,11 +450,32 @@ async fn a_running_engine_lets_go_of_a_canceled_job_at_once() {
     let handle = bench.engine().start();
     bench.fakes.media.gate().reached().await;
     bench.fakes.store.cancel(bench.owner, id).await.unwrap();
-    bench.fakes.events.publish(Hint::Changed(id));
+    bench.fakes.events.publish(Hint::Ended(id));
     // The gate stays closed: the fetch itself is dropped.
     // Long before the next heartbeat would tell.
     let left = tokio::time::timeout(Duration::from_secs(5), bench.fakes.media.gate().left()).await;
     assert!(left.is_ok());
+    assert!(handle.drain().await);
+}
+
+#[tokio::test]
+async fn what_is_deleted_while_nobody_holds_it_leaves_no_audio() {
+    let bench = Bench::default().await;
+    bench.fakes.speech.next_upload(Err(speech_error(FailureCode::ProviderUnavailable)));
+    let id = bench.enqueue().await;
+    let engine = bench.engine();
+    engine.run_pending().await.unwrap();
+    assert_eq!(bench.fakes.media.kept().await.unwrap(), [id], "kept for the retry");
+    let handle = engine.start();
+    tokio::task::yield_now().await;
+    bench.fakes.store.delete(bench.owner, id).await.unwrap();
+    let gone = async {
+        while !bench.fakes.media.kept().await.unwrap().is_empty() {
+            bench.fakes.events.publish(Hint::Ended(id));
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(5), gone).await.is_ok());
     assert!(handle.drain().await);
 }
 

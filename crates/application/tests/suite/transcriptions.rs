@@ -190,7 +190,7 @@ async fn calling_off_ends_it_at_once_and_again_is_no_error() {
     let cancel = async || scene.services.transcriptions.cancel(scene.owner, scene.id).await;
     let canceled = cancel().await.unwrap();
     assert_eq!(canceled.status(), Status::Canceled);
-    assert_eq!(hints.try_recv().unwrap(), Hint::Changed(scene.id));
+    assert_eq!(hints.try_recv().unwrap(), Hint::Ended(scene.id));
     assert_eq!(scene.fakes.store.job(scene.id), None);
     scene.fakes.clock.advance(TimeDelta::seconds(1));
     assert_eq!(cancel().await.unwrap(), canceled, "the second changes nothing");
@@ -241,7 +241,7 @@ async fn deleting_removes_it_in_every_state_and_puts_copies_down_for_erasure() {
         let transcriptions = &scene.services.transcriptions;
         let mut hints = scene.fakes.events.subscribe();
         transcriptions.delete(scene.owner, scene.id).await.unwrap();
-        assert_eq!(hints.try_recv().unwrap(), Hint::Changed(scene.id));
+        assert_eq!(hints.try_recv().unwrap(), Hint::Ended(scene.id));
         assert!(scene.fakes.store.jobs().is_empty(), "{case}");
         assert_eq!(scene.fakes.store.transcription(scene.id), None, "{case}");
         assert_eq!(scene.fakes.store.erasures().len(), copies, "{case}");

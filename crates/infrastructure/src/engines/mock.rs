@@ -3,7 +3,14 @@
 //! It keeps nothing in memory: the name of a job says when it was submitted and when it is due,
 //! so that a job outlives the process. Its text says plainly that it is simulated.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use application::ports::{
     Capabilities, Clock, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest,
@@ -21,16 +28,23 @@ const DURATION_MS: u64 = 180_000;
 pub struct MockEngine {
     delay: TimeDelta,
     clock: Arc<dyn Clock>,
+    /// Tells jobs of one instant apart.
+    issued: AtomicU64,
 }
 
 impl MockEngine {
     /// An engine whose jobs take `delay`.
     pub fn new(delay: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { delay: TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX), clock }
+        Self {
+            delay: TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX),
+            clock,
+            issued: AtomicU64::new(0),
+        }
     }
 }
 
-/// A job, as its name tells it: `mock-{submitted}-{due}`, in microseconds since 1970.
+/// A job, as its name tells it: `mock-{submitted}-{due}-{number}`, the instants in microseconds
+/// since 1970.
 struct Ticket {
     submitted: DateTime<Utc>,
     due: DateTime<Utc>,
@@ -42,8 +56,9 @@ impl Ticket {
         Self { submitted, due }
     }
 
-    fn name(&self) -> String {
-        format!("mock-{}-{}", self.submitted.timestamp_micros(), self.due.timestamp_micros())
+    fn name(&self, number: u64) -> String {
+        let (submitted, due) = (self.submitted.timestamp_micros(), self.due.timestamp_micros());
+        format!("mock-{submitted}-{due}-{number}")
     }
 
     /// Reads a name.
@@ -53,7 +68,9 @@ impl Ticket {
     fn read(name: &str) -> Result<Self, SpeechError> {
         let instant = |micros: &str| DateTime::from_timestamp_micros(micros.parse().ok()?);
         name.strip_prefix("mock-")
-            .and_then(|rest| rest.split_once('-'))
+            .and_then(|rest| rest.rsplit_once('-'))
+            .filter(|(_, number)| number.parse::<u64>().is_ok())
+            .and_then(|(instants, _)| instants.split_once('-'))
             .and_then(|(submitted, due)| {
                 Some(Self { submitted: instant(submitted)?, due: instant(due)? })
             })
@@ -84,7 +101,8 @@ impl SpeechToText for MockEngine {
 
     async fn submit(&self, _request: SubmitRequest<'_>) -> Result<SubmitAnswer, SpeechError> {
         let ticket = Ticket::issue(self.clock.now(), self.delay);
-        Ok(SubmitAnswer { provider_id: ticket.name(), check_after: ticket.due - ticket.submitted })
+        let provider_id = ticket.name(self.issued.fetch_add(1, Ordering::Relaxed));
+        Ok(SubmitAnswer { provider_id, check_after: ticket.due - ticket.submitted })
     }
 
     async fn poll(

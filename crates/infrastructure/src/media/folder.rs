@@ -1,9 +1,10 @@
 //! The folder of a job: `<work_dir>/<job id>/`, with `audio` once that is complete, and
-//! `audio.part` until then.
+//! `audio.<number>.part` until then.
 
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use application::ports::FetchError;
@@ -19,7 +20,12 @@ use super::error::local;
 /// The name of a complete file in the folder of its job.
 pub(super) const AUDIO: &str = "audio";
 
-const PART: &str = "audio.part";
+/// How the name of a file ends that is not complete.
+const PART: &str = ".part";
+
+/// Numbers the attempts of this process: an attempt that was given up, and has not noticed, must
+/// not finish the file of the one that took its place.
+static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
 
 /// Gathers what comes in small pieces: each write costs a trip to another thread.
 const WRITE_BUFFER: usize = 256 * 1_024;
@@ -80,24 +86,34 @@ impl JobFolder {
 
     /// An empty file for a new attempt; what a former one left is dropped.
     pub(super) async fn begin(&self) -> Result<Part, FetchError> {
-        let path = self.0.join(PART);
+        let number = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
+        let path = self.0.join(format!("{AUDIO}.{number}{PART}"));
         let begun = async {
             make_private(&self.0).await?;
-            match fs::remove_file(&path).await {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            self.drop_parts().await?;
             File::create_new(&path).await
         };
         let file = begun.await.map_err(|error| local("create audio", &error))?;
-        Ok(Part { file: BufWriter::with_capacity(WRITE_BUFFER, file) })
+        Ok(Part { path, file: BufWriter::with_capacity(WRITE_BUFFER, file) })
     }
 
-    /// Gives a written file its final name.
+    async fn drop_parts(&self) -> io::Result<()> {
+        let mut entries = fs::read_dir(&self.0).await?;
+        while let Some(entry) = entries.next_entry().await? {
+            if entry.file_name().to_string_lossy().ends_with(PART) {
+                fs::remove_file(entry.path()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a written file its final name, once its bytes are safe from a power cut: what comes
+    /// next is remembered for good, and would rely on a file that is not whole.
     pub(super) async fn finish(&self, mut part: Part) -> Result<(), FetchError> {
         let finished = async {
             part.file.flush().await?;
-            fs::rename(self.0.join(PART), self.audio()).await
+            part.file.get_ref().sync_all().await?;
+            fs::rename(&part.path, self.audio()).await
         };
         finished.await.map_err(|error| local("finish audio", &error))
     }
@@ -114,6 +130,7 @@ impl JobFolder {
 /// A file that is being written.
 #[derive(Debug)]
 pub(super) struct Part {
+    path: PathBuf,
     pub(super) file: BufWriter<File>,
 }
 

@@ -94,6 +94,17 @@ fn passes(error: &DbErr) -> bool {
     }
 }
 
+/// Whether a row is there and a column of it holds what its type cannot.
+pub(super) fn unreadable(error: &DbErr) -> bool {
+    match error {
+        DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            matches!(error.as_ref(), SqlxError::ColumnDecode { .. } | SqlxError::Decode(_))
+        }
+        _ => false,
+    }
+}
+
 fn describe(error: &DbErr) -> Fault {
     Fault(match error {
         DbErr::ConnectionAcquire(error) => error.to_string(),

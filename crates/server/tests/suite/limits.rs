@@ -6,7 +6,6 @@ mod keys;
 
 use std::sync::Arc;
 
-use api::FloodLimit;
 use application::{BudgetName, limits::Quotas};
 use infrastructure::limits::InProcessLimiter;
 use reqwest::Method;
@@ -195,9 +194,10 @@ async fn a_call_that_cannot_be_counted_passes() {
     }
 }
 
+#[cfg(feature = "flood-shield")]
 #[tokio::test]
 async fn the_shield_in_front_refuses_a_flood_in_the_same_shape() {
-    let flood = FloodLimit { per_second: 1, burst: 3 };
+    let flood = api::FloodLimit { per_second: 1, burst: 3 };
     let app = limited().config(|config| config.api.flood = Some(flood)).start();
     let mut refusals = 0;
     for _ in 0..20 {

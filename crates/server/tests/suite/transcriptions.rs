@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::json;
 use testkit::fakes::{ScriptedSpeech, SpeechMethod};
 
-use crate::app::{MEDIA, TestApp, send};
+use crate::app::{MEDIA, PASSWORD, TestApp, send};
 
 /// An app whose engine wants to be asked after five seconds, so that jobs can be met at work.
 fn slow() -> TestApp {
@@ -55,6 +55,13 @@ async fn every_route_answers_with_and_without_a_slash_at_its_end() {
     let app = TestApp::start();
     let token = app.token("a@example.com").await;
     for slash in ["", "/"] {
+        let account =
+            json!({"email": format!("b{}@example.com", slash.len()), "password": PASSWORD});
+        let opened = app.post(&format!("/api/auth/register{slash}"), "", &account).await;
+        assert_eq!(opened.status, 201);
+        let login = json!({"username": account["email"], "password": PASSWORD});
+        app.post(&format!("/api/auth/login{slash}"), "", &login).await.ok();
+        app.get(&format!("/api/auth/me{slash}"), &token).await.ok();
         let body = json!({"video_url": MEDIA});
         let created = app.post(&format!("/api/transcription{slash}"), &token, &body).await;
         assert_eq!(created.status, 201);

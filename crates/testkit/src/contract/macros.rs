@@ -35,6 +35,7 @@ macro_rules! job_store_contract {
                 a_job_past_its_deadline_ends(&stores),
                 a_job_that_is_worked_on_outlives_its_deadline(&stores),
                 an_engine_that_takes_too_long_is_given_up(&stores),
+                what_is_given_up_is_told_with_its_reason(&stores),
                 the_next_due_instant_is_told(&stores),
                 the_housekeeping_keeps_to_its_limit(&stores),
                 a_submission_is_written_down_once(&stores),
@@ -57,6 +58,13 @@ macro_rules! job_store_contract {
                 another_owner_can_neither_cancel_nor_delete(&stores),
                 an_erasure_is_handed_out_until_it_is_done(&stores),
                 a_copy_is_put_down_once(&stores),
+                erasures_are_handed_out_by_engine(&stores),
+                a_recorded_copy_is_never_orphaned(&stores),
+                an_intent_that_is_open_already_is_returned(&stores),
+                a_step_that_was_applied_already_changes_nothing_more(&stores),
+                effects_that_do_not_fit_change_nothing(&stores),
+                an_engine_names_each_submission_differently(&stores),
+                a_submission_is_closed_by_its_own_job(&stores),
             ]
         } }
     };
@@ -128,7 +136,6 @@ macro_rules! contract_cases {
         $($area:ident: [$($case:ident($($argument:expr),*),)*])*
     }) => {
         mod $name {
-            #[allow(unused_imports, clippy::allow_attributes, reason = "for the fixture's names")]
             use super::*;
 
             $($(

@@ -14,7 +14,7 @@ use domain::{
 
 use super::{
     TestClock,
-    samples::{a_submission, a_transcript, a_transcription, a_user, next_id},
+    samples::{ENGINE, a_submission, a_transcript, a_transcription, a_user, next_id},
 };
 
 /// The ports over one fresh store, and its clock.
@@ -189,7 +189,8 @@ impl Stores {
 
     /// What is to be erased now, as the engine's names.
     pub(super) async fn due_erasures(&self) -> Vec<String> {
-        let due = self.jobs.due_erasures(9, Duration::from_mins(1)).await.expect("handed out");
+        let due =
+            self.jobs.due_erasures(ENGINE, 9, Duration::from_mins(1)).await.expect("handed out");
         due.into_iter().map(|erasure| erasure.provider_id).collect()
     }
 }

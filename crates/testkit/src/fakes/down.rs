@@ -135,7 +135,12 @@ impl JobStore for Down {
         down("jobs.orphan")
     }
 
-    async fn due_erasures(&self, _: u32, _: Duration) -> Result<Vec<Erasure>, PortFailure> {
+    async fn due_erasures(
+        &self,
+        _: &str,
+        _: u32,
+        _: Duration,
+    ) -> Result<Vec<Erasure>, PortFailure> {
         down("jobs.due_erasures")
     }
 

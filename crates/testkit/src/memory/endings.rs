@@ -57,6 +57,13 @@ impl State {
         true
     }
 
+    /// Puts a copy down that nobody recorded.
+    pub(super) fn orphan(&mut self, engine: &str, provider_id: &str, now: DateTime<Utc>) {
+        if !self.is_recorded(engine, provider_id) {
+            self.put_down(engine, provider_id, now);
+        }
+    }
+
     /// Puts a copy down for erasure, due at once; one that is on the list already stays as it is.
     pub(super) fn put_down(&mut self, engine: &str, provider_id: &str, now: DateTime<Utc>) {
         let listed = |e: &Erasure| e.engine == engine && e.provider_id == provider_id;
@@ -76,11 +83,14 @@ impl State {
     /// Hands out what is due; `attempts` counts the times that it was handed out before.
     pub(super) fn due_erasures(
         &mut self,
+        engine: &str,
         limit: u32,
         held_until: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Vec<Erasure> {
-        let mut due: Vec<_> = self.erasures.iter_mut().filter(|(at, _)| *at <= now).collect();
+        let is_due = |at: DateTime<Utc>, erasure: &Erasure| at <= now && erasure.engine == engine;
+        let mut due: Vec<_> =
+            self.erasures.iter_mut().filter(|(at, erasure)| is_due(*at, erasure)).collect();
         due.sort_by_key(|(at, erasure)| (*at, erasure.id));
         let mut handed_out = Vec::new();
         for (at, erasure) in due.into_iter().take(at_most(limit)) {

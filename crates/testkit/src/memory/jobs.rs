@@ -80,13 +80,18 @@ impl JobStore for InMemoryStore {
     }
 
     async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure> {
-        self.lock().put_down(engine, provider_id, self.clock.now());
+        self.lock().orphan(engine, provider_id, self.clock.now());
         Ok(())
     }
 
-    async fn due_erasures(&self, limit: u32, hold: Duration) -> Result<Vec<Erasure>, PortFailure> {
+    async fn due_erasures(
+        &self,
+        engine: &str,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Erasure>, PortFailure> {
         let now = self.clock.now();
-        Ok(self.lock().due_erasures(limit, later(now, hold), now))
+        Ok(self.lock().due_erasures(engine, limit, later(now, hold), now))
     }
 
     async fn erased(&self, id: uuid::Uuid) -> Result<(), PortFailure> {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use application::ports::{ClaimRequest, Claimed, EnqueueError, Lease, PortFailure, TickReport};
 use chrono::{DateTime, Utc};
 use domain::{
-    Epoch, Job, JobParts, JobState, Outcome, Stage, Transcription, TranscriptionId, UserId,
-    WorkerId,
+    Epoch, FailureCode, Job, JobParts, JobState, Outcome, Stage, SubmissionState, Transcription,
+    TranscriptionId, TranscriptionState, UserId, WorkerId,
 };
 
 use super::state::{Pair, State, at_most, later, refused};
@@ -145,7 +145,7 @@ impl State {
     ) -> Result<TickReport, PortFailure> {
         // Nothing is promoted that ends at once.
         let mut report = self.reap_dead(limit, now);
-        report.expired = self.expire_late(limit, now);
+        self.expire_late(limit, now, &mut report);
         report.promoted = self.promote_due(limit, now)?;
         report.next_due = self.next_due();
         Ok(report)
@@ -161,7 +161,10 @@ impl State {
         });
         for id in dead {
             match self.end_or_free(id, |pair| pair.job.reap(&mut pair.transcription, now)) {
-                Some(Outcome::Ended) => report.crashed_out += 1,
+                Some(Outcome::Ended) => {
+                    report.crashed_out += 1;
+                    report.ended.extend(self.failed(id));
+                }
                 Some(Outcome::Free | Outcome::Held) => report.reaped += 1,
                 None => {}
             }
@@ -169,13 +172,26 @@ impl State {
         report
     }
 
-    fn expire_late(&mut self, limit: u32, now: DateTime<Utc>) -> u32 {
-        let mut expired = 0;
+    fn expire_late(&mut self, limit: u32, now: DateTime<Utc>, report: &mut TickReport) {
         for id in self.oldest(limit, |parts| overdue_since(parts, now)) {
             let ended = self.end_or_free(id, |pair| pair.job.expire(&mut pair.transcription, now));
-            expired += u32::from(ended.is_some());
+            if ended.is_some() {
+                self.close_accepted(id, SubmissionState::Error);
+                report.expired += 1;
+                report.ended.extend(self.failed(id));
+            }
         }
-        expired
+    }
+
+    /// Which job failed, and why.
+    fn failed(&self, id: TranscriptionId) -> Option<(TranscriptionId, FailureCode)> {
+        match &self.transcriptions.get(&id)?.parts().state {
+            TranscriptionState::Failed { failure, .. } => Some((id, failure.code())),
+            TranscriptionState::Pending
+            | TranscriptionState::Processing { .. }
+            | TranscriptionState::Completed { .. }
+            | TranscriptionState::Canceled { .. } => None,
+        }
     }
 
     fn promote_due(&mut self, limit: u32, now: DateTime<Utc>) -> Result<u32, PortFailure> {

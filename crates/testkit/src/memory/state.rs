@@ -79,6 +79,22 @@ impl State {
         self.submissions.get(&id)?.iter().find(|s| s.state == SubmissionState::Accepted)
     }
 
+    /// Gives the accepted submission of a job its last state.
+    pub(super) fn close_accepted(&mut self, id: TranscriptionId, last: SubmissionState) {
+        let all = self.submissions.entry(id).or_default();
+        for submission in all.iter_mut().filter(|s| s.state == SubmissionState::Accepted) {
+            submission.state = last;
+        }
+    }
+
+    /// Whether a submission records this copy.
+    pub(super) fn is_recorded(&self, engine: &str, provider_id: &str) -> bool {
+        let at = |id| self.transcriptions.get(id).is_some_and(|t| t.parts().engine == engine);
+        self.submissions.iter().any(|(id, all)| {
+            all.iter().any(|s| s.provider_id.as_deref() == Some(provider_id)) && at(id)
+        })
+    }
+
     /// The place in the queue of a job of `owner` that becomes ready now.
     pub(super) fn next_place(&mut self, owner: UserId, cost: f64) -> f64 {
         let last = self.last_place.get(&owner).copied();

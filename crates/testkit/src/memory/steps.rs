@@ -5,11 +5,11 @@ use application::ports::{
 };
 use chrono::{DateTime, Utc};
 use domain::{
-    Epoch, Job, JobParts, JobState, Outcome, PollStep, Step, Submission, SubmissionId,
-    SubmissionState, TranscriptionId,
+    Epoch, Failure, FailureCode, Job, JobParts, JobState, Outcome, PollStep, Step, Submission,
+    SubmissionId, SubmissionState, TranscriptionId,
 };
 
-use super::state::{State, at_most, refused};
+use super::state::{Pair, State, at_most, refused};
 
 impl State {
     pub(super) fn commit(
@@ -19,14 +19,19 @@ impl State {
         effects: StepEffects,
         now: DateTime<Utc>,
     ) -> Result<Outcome, CommitError> {
+        if !effects.fit(&step) {
+            return Err(misuse("the effects do not go with the step").into());
+        }
         let mut pair = self.held(lease).ok_or(CommitError::LeaseLost)?;
-        let submissions = self.after(lease.job, &step, &effects)?;
+        let submissions = self.after(&pair, &effects)?;
+        let completes = matches!(step, Step::Complete(_));
         let outcome =
             pair.job.apply(step, &mut pair.transcription, now).map_err(refused("jobs.commit"))?;
         // Nothing fails from here on.
         self.put(pair, outcome);
-        if let Some(submissions) = submissions {
-            self.submissions.insert(lease.job, submissions);
+        self.submissions.insert(lease.job, submissions);
+        if completes {
+            self.close_accepted(lease.job, SubmissionState::Finished);
         }
         if let Some(transcript) = effects.transcript {
             self.transcripts.insert(lease.job, transcript);
@@ -34,35 +39,23 @@ impl State {
         Ok(outcome)
     }
 
-    /// The submissions of a job after a step with its effects; `None` where it has none.
-    fn after(
-        &self,
-        job: TranscriptionId,
-        step: &Step,
-        effects: &StepEffects,
-    ) -> Result<Option<Vec<Submission>>, PortFailure> {
-        let submitted = matches!(step, Step::Submitted { .. });
-        let completed = matches!(step, Step::Complete(_));
-        if submitted != effects.accepted.is_some() {
-            return Err(misuse("an accepted submission goes with a submission, and only with it"));
-        }
-        if completed != effects.transcript.is_some() {
-            return Err(misuse("a transcript goes with a completion, and only with it"));
-        }
-        let mut submissions = self.submissions.get(&job).cloned();
-        let all = submissions.as_deref_mut().unwrap_or_default();
-        if let Some(id) = effects.refused {
-            intent(all, id)?.state = SubmissionState::Error;
-        }
+    /// The submissions of a job after a step with these effects.
+    fn after(&self, pair: &Pair, effects: &StepEffects) -> Result<Vec<Submission>, PortFailure> {
+        let mut all = self.submissions.get(&pair.job.parts().id).cloned().unwrap_or_default();
         if let Some((id, provider_id)) = &effects.accepted {
-            let submission = intent(all, *id)?;
+            if self.is_recorded(&pair.transcription.parts().engine, provider_id) {
+                return Err(misuse("another submission has this name at the engine"));
+            }
+            let submission = in_state(&mut all, *id, &[SubmissionState::Intent])?;
             submission.state = SubmissionState::Accepted;
             submission.provider_id = Some(provider_id.clone());
         }
-        if completed {
-            close(all, SubmissionState::Finished);
+        if let Some(id) = effects.refused {
+            // A caller that did not learn of it says it again.
+            let states = [SubmissionState::Intent, SubmissionState::Error];
+            in_state(&mut all, id, &states)?.state = SubmissionState::Error;
         }
-        Ok(submissions)
+        Ok(all)
     }
 
     pub(super) fn intend(
@@ -73,6 +66,13 @@ impl State {
     ) -> Result<Submission, IntentError> {
         let pair = self.held(lease).ok_or(IntentError::LeaseLost)?;
         let all = self.submissions.entry(lease.job).or_default();
+        // Whoever asks again did not learn that it was written down.
+        let this = |s: &&Submission| {
+            (s.id, s.epoch, s.state) == (new.id, lease.epoch, SubmissionState::Intent)
+        };
+        if let Some(written) = all.iter().find(this) {
+            return Ok(written.clone());
+        }
         if all.iter().any(|s| is_open(s.state)) {
             return Err(IntentError::AlreadyOpen);
         }
@@ -106,13 +106,25 @@ impl State {
         due.sort_unstable();
         due.into_iter()
             .take(at_most(limit))
-            .filter_map(|(_, id)| self.poll(id, held_until))
+            .filter_map(|(_, id)| self.poll(id, held_until, now))
             .collect()
     }
 
-    fn poll(&mut self, id: TranscriptionId, held_until: DateTime<Utc>) -> Option<DuePoll> {
-        let pair = self.pair(id)?;
-        let submission = self.accepted(id)?.clone();
+    /// Hands a waiting job out, or ends it where its engine has accepted nothing: nobody could be
+    /// asked about it.
+    fn poll(
+        &mut self,
+        id: TranscriptionId,
+        held_until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Option<DuePoll> {
+        let mut pair = self.pair(id)?;
+        let Some(submission) = self.accepted(id).cloned() else {
+            let failure = Failure::new(FailureCode::Internal, pair.job.parts().stage);
+            pair.transcription.fail(failure, now).ok()?;
+            self.put(pair, Outcome::Ended);
+            return None;
+        };
         let job = Job::restore(JobParts { run_at: held_until, ..pair.job.parts().clone() });
         self.jobs.insert(id, job.clone());
         Some(DuePoll { job, transcription: pair.transcription, submission })
@@ -133,24 +145,22 @@ impl State {
         let outcome =
             pair.job.settle(step, &mut pair.transcription, now).map_err(refused("jobs.settle"))?;
         self.put(pair, outcome);
-        if failed && let Some(all) = self.submissions.get_mut(&id) {
-            close(all, SubmissionState::Error);
+        if failed {
+            self.close_accepted(id, SubmissionState::Error);
         }
         Ok(outcome)
     }
 }
 
-/// Gives the accepted submission its last state.
-fn close(all: &mut [Submission], state: SubmissionState) {
-    for submission in all.iter_mut().filter(|s| s.state == SubmissionState::Accepted) {
-        submission.state = state;
-    }
-}
-
-fn intent(all: &mut [Submission], id: SubmissionId) -> Result<&mut Submission, PortFailure> {
+/// The submission `id`, if it is in one of `states`.
+fn in_state<'a>(
+    all: &'a mut [Submission],
+    id: SubmissionId,
+    states: &[SubmissionState],
+) -> Result<&'a mut Submission, PortFailure> {
     all.iter_mut()
-        .find(|s| s.id == id && s.state == SubmissionState::Intent)
-        .ok_or_else(|| misuse("the submission is not an open intent of this job"))
+        .find(|s| s.id == id && states.contains(&s.state))
+        .ok_or_else(|| misuse("no submission of this job is in that state"))
 }
 
 const fn is_open(state: SubmissionState) -> bool {

@@ -203,13 +203,13 @@ async fn a_copy_is_put_down_once_and_handed_out_again_until_it_is_erased() {
     }
     let hold = Duration::from_mins(10);
     for tried in 0..3 {
-        let due = bench.store.due_erasures(9, hold).await.unwrap();
+        let due = bench.store.due_erasures("engine", 9, hold).await.unwrap();
         assert_eq!(due.iter().map(|e| e.attempts).collect::<Vec<_>>(), [tried]);
-        assert!(bench.store.due_erasures(9, hold).await.unwrap().is_empty());
+        assert!(bench.store.due_erasures("engine", 9, hold).await.unwrap().is_empty());
         bench.fakes.clock.advance(TimeDelta::minutes(10));
     }
     bench.store.erased(bench.store.erasures()[0].id).await.unwrap();
-    assert!(bench.store.due_erasures(9, hold).await.unwrap().is_empty());
+    assert!(bench.store.due_erasures("engine", 9, hold).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -224,7 +224,8 @@ async fn what_took_too_long_ends_and_is_not_promoted_first() {
     bench.store.commit(&claimed.lease, step, StepEffects::default()).await.unwrap();
     assert_eq!(bench.store.job(id).unwrap().parts().state, JobState::Scheduled);
     bench.fakes.clock.advance(TimeDelta::hours(25));
-    let expired = TickReport { expired: 1, ..TickReport::default() };
+    let ended = vec![(id, FailureCode::DeadlineExceeded)];
+    let expired = TickReport { expired: 1, ended, ..TickReport::default() };
     assert_eq!(bench.store.tick(9).await.unwrap(), expired);
     assert!(bench.store.living(&[id]).await.unwrap().is_empty());
     assert_eq!(bench.store.transcription(id).unwrap().status(), Status::Failed);

@@ -12,6 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    corrupt::{Sieve, ended_already},
     delta,
     enqueue::advance_clock,
     load::{self, Live, save_jobs, save_transcription},
@@ -27,42 +28,58 @@ pub(super) async fn claim(
     request: &ClaimRequest,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, Stop<PortFailure>> {
-    let claimed = lease(tx, request, now).await?;
-    let ids = claimed.iter().map(|live| live.job.parts().id);
-    let mut submissions = load::latest_submissions(tx, ids).await?;
-    Ok(claimed
-        .into_iter()
-        .map(|Live { job, transcription, .. }| {
-            let parts = job.parts();
-            Claimed {
-                lease: Lease { job: parts.id, epoch: parts.epoch },
-                submission: submissions.remove(&parts.id),
-                job,
-                transcription,
-            }
-        })
-        .collect())
-}
-
-async fn lease(
-    tx: &WriteTx,
-    request: &ClaimRequest,
-    now: DateTime<Utc>,
-) -> Result<Vec<Live>, StoreError> {
-    let picked = pick(tx, request).await?;
-    let Some(last) = picked.last() else { return Ok(Vec::new()) };
-    // They are in the order of their places, so the last one is the furthest.
-    advance_clock(tx, last.vtime).await?;
-    let mut claimed = load::with_transcriptions(tx, picked).await?;
-    for live in &mut claimed {
-        live.job.lease(request.worker, now + delta(request.lease))?;
-        let before = live.transcription.status();
-        live.transcription.start(now)?;
-        if live.transcription.status() != before {
-            save_transcription(tx, &live.transcription).await?;
+    let mut sieve = Sieve::new(tx, now);
+    let mut claimed = Vec::new();
+    let mut slots = request.slots;
+    loop {
+        let picked = pick(&mut sieve, &ClaimRequest { slots, ..*request }).await?;
+        let leased = lease(&mut sieve, request, picked).await?;
+        slots = slots.saturating_sub(u32::try_from(leased.len()).unwrap_or(u32::MAX));
+        claimed.extend(leased);
+        // What was given up made room for others.
+        if std::mem::take(&mut sieve.gone).is_empty() {
+            return Ok(claimed);
         }
     }
-    let jobs: Vec<_> = claimed.iter().map(|live| &live.job).collect();
+}
+
+/// Leases what was picked; rows that make no sense together are given up instead.
+async fn lease(
+    sieve: &mut Sieve<'_>,
+    request: &ClaimRequest,
+    picked: Vec<Model>,
+) -> Result<Vec<Claimed>, StoreError> {
+    let (tx, now) = (sieve.tx, sieve.now);
+    let picked = sieve.live(picked).await?;
+    let ids = picked.iter().map(|live| live.job.parts().id);
+    let mut submissions = load::latest_submissions(tx, ids).await?;
+    let mut claimed = Vec::with_capacity(picked.len());
+    for Live { mut job, mut transcription, .. } in picked {
+        let id = job.parts().id;
+        let submission = match submissions.remove(&id).transpose() {
+            Ok(submission) => submission,
+            Err(corrupt) => {
+                sieve.give_up(id.as_uuid(), &corrupt).await?;
+                continue;
+            }
+        };
+        let before = transcription.status();
+        if transcription.start(now).is_err() {
+            sieve.give_up(id.as_uuid(), &ended_already(id)).await?;
+            continue;
+        }
+        job.lease(request.worker, now + delta(request.lease))?;
+        if transcription.status() != before {
+            save_transcription(tx, &transcription).await?;
+        }
+        let lease = Lease { job: id, epoch: job.parts().epoch };
+        claimed.push(Claimed { lease, job, transcription, submission });
+    }
+    // They are in the order of their places, so the last one is the furthest.
+    if let Some(last) = claimed.last() {
+        advance_clock(tx, last.job.parts().vtime).await?;
+    }
+    let jobs: Vec<_> = claimed.iter().map(|claimed| &claimed.job).collect();
     save_jobs(tx, &jobs).await?;
     Ok(claimed)
 }
@@ -70,14 +87,14 @@ async fn lease(
 /// Walks the queue from its head and takes every job that the limits admit, until the slots are
 /// filled. Each further page leaves out whom the limits have shut out meanwhile, so a user with
 /// ten thousand jobs costs one scan of an index, not ten thousand rows.
-async fn pick(tx: &WriteTx, request: &ClaimRequest) -> Result<Vec<Model>, StoreError> {
+async fn pick(sieve: &mut Sieve<'_>, request: &ClaimRequest) -> Result<Vec<Model>, StoreError> {
     let slots = request.slots as usize;
     let size = request.slots.saturating_mul(8).max(64);
-    let mut limits = Limits::load(tx, request).await?;
+    let mut limits = Limits::load(sieve.tx, request).await?;
     let mut picked: Vec<Model> = Vec::new();
     let mut behind = None;
     while picked.len() < slots {
-        let page = queue(&limits, behind).limit(u64::from(size)).all(tx.db()).await?;
+        let page = sieve.rows(queue(&limits, behind).limit(u64::from(size))).await?;
         let whole = page.len() < size as usize;
         behind = page.last().map(|row| (row.vtime, row.id));
         for row in page {

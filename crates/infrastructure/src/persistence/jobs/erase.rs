@@ -2,16 +2,19 @@
 
 use application::ports::{Erasure, PortFailure};
 use aws_lc_rs::digest::{SHA256, digest};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Select,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
 use crate::persistence::{
-    entities::erasures::{Column, Entity, Model},
+    entities::{
+        erasures::{Column, Entity, Model},
+        submissions,
+    },
     fault::Stop,
     sqlite::WriteTx,
 };
@@ -39,21 +42,43 @@ pub(super) async fn put_down<E>(
     Ok(())
 }
 
-pub(super) async fn due(
+/// Puts a copy down that nobody recorded. One that a submission records belongs to a job: whoever
+/// ends that sees to it.
+pub(super) async fn orphan(
     tx: &WriteTx,
-    limit: u32,
+    engine: &str,
+    provider_id: &str,
     now: DateTime<Utc>,
-    hold: TimeDelta,
-) -> Result<Vec<Erasure>, Stop<PortFailure>> {
-    let rows = Entity::find()
+) -> Result<(), Stop<PortFailure>> {
+    let recorded = submissions::Entity::find()
+        .filter(submissions::Column::Engine.eq(engine))
+        .filter(submissions::Column::ProviderId.eq(provider_id))
+        .one(tx.db())
+        .await?;
+    match recorded {
+        Some(_) => Ok(()),
+        None => put_down(tx, &[(engine.to_owned(), provider_id.to_owned())], now).await,
+    }
+}
+
+/// What is due at one engine, the longest due first.
+pub(super) fn at(engine: &str, limit: u32, now: DateTime<Utc>) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::Engine.eq(engine))
         .filter(Column::DueAt.lte(now))
         .order_by_asc(Column::DueAt)
         .limit(u64::from(limit))
-        .all(tx.db())
-        .await?;
+}
+
+pub(super) async fn due(
+    tx: &WriteTx,
+    due: Select<Entity>,
+    held_until: DateTime<Utc>,
+) -> Result<Vec<Erasure>, Stop<PortFailure>> {
+    let rows = due.all(tx.db()).await?;
     if !rows.is_empty() {
         Entity::update_many()
-            .col_expr(Column::DueAt, Expr::value(now + hold))
+            .col_expr(Column::DueAt, Expr::value(held_until))
             .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
             .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
             .exec(tx.db())

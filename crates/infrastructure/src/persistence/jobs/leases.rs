@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{Epoch, Outcome, Step, SubmissionId, SubmissionState, TranscriptionId, WorkerId};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    sea_query::Expr,
+    UpdateMany, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -57,6 +57,10 @@ pub(super) async fn commit(
     effects: StepEffects,
     now: DateTime<Utc>,
 ) -> Result<Outcome, Stop<CommitError>> {
+    if !effects.fit(&step) {
+        let misfit = PortFailure::permanent("jobs.commit", "the effects do not go with the step");
+        return Err(Stop::Refused(misfit.into()));
+    }
     let held = under_epoch(tx, lease.job, lease.epoch, "leased").await?;
     let mut live = held.ok_or(Stop::Refused(CommitError::LeaseLost))?;
     let attempt = attempt(&step);
@@ -69,7 +73,7 @@ pub(super) async fn commit(
         refuse(tx, lease.job, id).await?;
     }
     if completes {
-        close_accepted(tx, &live.job, SubmissionState::Finished).await?;
+        close_accepted(tx, lease.job.as_uuid(), SubmissionState::Finished).await?;
     }
     if let Some(transcript) = effects.transcript {
         let row = rows::transcripts::row(lease.job, transcript)?;
@@ -99,25 +103,34 @@ async fn accept(
     id: SubmissionId,
     provider_id: String,
 ) -> Result<(), StoreError> {
-    let accepted = open_intent(job, id)
+    let accepted = submission(job, id, &[SubmissionState::Intent])
         .col_expr(submissions::Column::State, Expr::value(SubmissionState::Accepted.as_str()))
         .col_expr(submissions::Column::ProviderId, Expr::value(provider_id));
     one(accepted.exec(tx.db()).await?.rows_affected)
 }
 
 async fn refuse(tx: &WriteTx, job: TranscriptionId, id: SubmissionId) -> Result<(), StoreError> {
-    let refused = open_intent(job, id)
+    // A caller that did not learn of it says it again.
+    let refused = submission(job, id, &[SubmissionState::Intent, SubmissionState::Error])
         .col_expr(submissions::Column::State, Expr::value(SubmissionState::Error.as_str()));
     one(refused.exec(tx.db()).await?.rows_affected)
 }
 
-fn open_intent(job: TranscriptionId, id: SubmissionId) -> sea_orm::UpdateMany<submissions::Entity> {
+fn submission(
+    job: TranscriptionId,
+    id: SubmissionId,
+    states: &[SubmissionState],
+) -> UpdateMany<submissions::Entity> {
     submissions::Entity::update_many()
         .filter(submissions::Column::Id.eq(id.as_uuid()))
         .filter(submissions::Column::JobId.eq(job.as_uuid()))
-        .filter(submissions::Column::State.eq(SubmissionState::Intent.as_str()))
+        .filter(submissions::Column::State.is_in(states.iter().map(|state| state.as_str())))
 }
 
 fn one(touched: u64) -> Result<(), StoreError> {
-    if touched == 1 { Ok(()) } else { Err(StoreError::Broken("the submission is not open")) }
+    if touched == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Broken("no submission of this job is in that state"))
+    }
 }

@@ -8,13 +8,14 @@ use domain::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter, QueryOrder, sea_query::OnConflict,
+    QueryFilter, QueryOrder, Select,
+    sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
 use crate::persistence::{
     entities::{attempts, jobs, submissions, transcriptions},
-    fault::{CorruptRow, StoreError},
+    fault::{CorruptRow, StoreError, unreadable},
     rows,
     sqlite::WriteTx,
 };
@@ -56,57 +57,81 @@ pub(super) async fn under_epoch(
         .filter(jobs::Column::State.eq(state))
         .one(tx.db())
         .await?;
-    Ok(with_transcriptions(tx, row.into_iter().collect()).await?.pop())
+    let live = with_transcriptions(tx, row.into_iter().collect()).await?.pop();
+    Ok(live.transpose()?)
 }
 
 /// Adds the transcriptions to jobs, keeping their order.
 pub(super) async fn with_transcriptions(
     tx: &WriteTx,
     rows: Vec<jobs::Model>,
-) -> Result<Vec<Live>, StoreError> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids = rows.iter().map(|row| row.id);
-    let mut seen: HashMap<Uuid, transcriptions::Model> = transcriptions::Entity::find()
-        .filter(transcriptions::Column::Id.is_in(ids))
-        .all(tx.db())
-        .await?
-        .into_iter()
-        .map(|row| (row.id, row))
-        .collect();
-    rows.into_iter()
-        .map(|row| {
-            let why = "it has no transcription";
-            let missing = CorruptRow { table: "jobs", id: row.id, why };
-            let transcription = seen.remove(&row.id).ok_or(missing)?;
-            Ok(Live {
-                seen: (row.epoch, row.state.clone()),
-                job: rows::jobs::restore(row)?,
-                transcription: rows::transcriptions::restore(transcription)?,
-            })
-        })
-        .collect()
+) -> Result<Vec<Result<Live, CorruptRow>>, StoreError> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let (seen, _) = readable(tx, &ids, |ids| {
+        transcriptions::Entity::find().filter(transcriptions::Column::Id.is_in(ids))
+    })
+    .await?;
+    let mut seen: HashMap<Uuid, _> = seen.into_iter().map(|row| (row.id, row)).collect();
+    Ok(rows.into_iter().map(|row| live(seen.remove(&row.id), row)).collect())
 }
 
-/// The latest submission of each job.
+fn live(
+    transcription: Option<transcriptions::Model>,
+    row: jobs::Model,
+) -> Result<Live, CorruptRow> {
+    let why = "it is missing, or a column cannot be read";
+    let missing = CorruptRow { table: "transcriptions", id: row.id, why };
+    Ok(Live {
+        transcription: rows::transcriptions::restore(transcription.ok_or(missing)?)?,
+        seen: (row.epoch, row.state.clone()),
+        job: rows::jobs::restore(row)?,
+    })
+}
+
+/// The latest submission of each job that has one.
 pub(super) async fn latest_submissions(
     tx: &WriteTx,
     ids: impl IntoIterator<Item = TranscriptionId>,
-) -> Result<HashMap<TranscriptionId, Submission>, StoreError> {
+) -> Result<HashMap<TranscriptionId, Result<Submission, CorruptRow>>, StoreError> {
     let ids: Vec<Uuid> = ids.into_iter().map(|id| id.as_uuid()).collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = submissions::Entity::find()
-        .filter(submissions::Column::JobId.is_in(ids))
-        .order_by_asc(submissions::Column::Seq)
-        .all(tx.db())
-        .await?;
+    let (rows, unread) = readable(tx, &ids, |ids| {
+        submissions::Entity::find()
+            .filter(submissions::Column::JobId.is_in(ids))
+            .order_by_asc(submissions::Column::Seq)
+    })
+    .await?;
     // Later ones replace earlier ones.
-    rows.into_iter()
-        .map(|row| Ok((TranscriptionId::from_uuid(row.job_id), rows::submissions::restore(row)?)))
-        .collect()
+    let read = rows.into_iter().map(|row| (row.job_id, rows::submissions::restore(row)));
+    let why = "a column of a submission of this job cannot be read";
+    let unread = unread
+        .into_iter()
+        .map(|id| (id, Err(CorruptRow { table: "provider_submissions", id, why })));
+    Ok(read.chain(unread).map(|(id, row)| (TranscriptionId::from_uuid(id), row)).collect())
+}
+
+/// The rows that `of` finds for `ids`, and those of `ids` whose rows cannot be read.
+pub(super) async fn readable<E: EntityTrait>(
+    tx: &WriteTx,
+    ids: &[Uuid],
+    of: fn(Vec<Uuid>) -> Select<E>,
+) -> Result<(Vec<E::Model>, Vec<Uuid>), StoreError> {
+    if ids.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    match of(ids.to_vec()).all(tx.db()).await {
+        Ok(rows) => return Ok((rows, Vec::new())),
+        Err(error) if unreadable(&error) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let (mut rows, mut unread) = (Vec::new(), Vec::new());
+    for id in ids {
+        match of(vec![*id]).all(tx.db()).await {
+            Ok(found) => rows.extend(found),
+            Err(error) if unreadable(&error) => unread.push(*id),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((rows, unread))
 }
 
 impl Live {
@@ -199,12 +224,12 @@ pub(super) async fn record(
 /// Moves the accepted submission of a job to `state`.
 pub(super) async fn close_accepted(
     tx: &WriteTx,
-    job: &Job,
+    job: Uuid,
     state: SubmissionState,
 ) -> Result<(), StoreError> {
     submissions::Entity::update_many()
-        .col_expr(submissions::Column::State, sea_orm::sea_query::Expr::value(state.as_str()))
-        .filter(submissions::Column::JobId.eq(job.parts().id.as_uuid()))
+        .col_expr(submissions::Column::State, Expr::value(state.as_str()))
+        .filter(submissions::Column::JobId.eq(job))
         .filter(submissions::Column::State.eq(SubmissionState::Accepted.as_str()))
         .exec(tx.db())
         .await?;

@@ -5,6 +5,7 @@
 //! epoch and state, so that a mistake in here shows as a failure, not as a lost update.
 
 mod claim;
+mod corrupt;
 mod enqueue;
 mod erase;
 mod leases;
@@ -124,15 +125,20 @@ impl JobStore for SqliteStore {
     }
 
     async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure> {
-        change!(self, "jobs.orphan", |tx, now| erase::put_down(
-            tx,
-            &[(engine.to_owned(), provider_id.to_owned())],
-            now
-        ))
+        change!(self, "jobs.orphan", |tx, now| erase::orphan(tx, engine, provider_id, now))
     }
 
-    async fn due_erasures(&self, limit: u32, hold: Duration) -> Result<Vec<Erasure>, PortFailure> {
-        change!(self, "jobs.due_erasures", |tx, now| erase::due(tx, limit, now, delta(hold)))
+    async fn due_erasures(
+        &self,
+        engine: &str,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Erasure>, PortFailure> {
+        change!(self, "jobs.due_erasures", |tx, now| erase::due(
+            tx,
+            erase::at(engine, limit, now),
+            now + delta(hold)
+        ))
     }
 
     async fn erased(&self, id: Uuid) -> Result<(), PortFailure> {

@@ -2,17 +2,30 @@
 
 use application::ports::{CommitError, DuePoll, PortFailure};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Epoch, Job, Outcome, SubmissionState, TranscriptionId, job::PollStep};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use domain::{Epoch, Job, Outcome, Submission, SubmissionState, TranscriptionId, job::PollStep};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr,
+};
+use uuid::Uuid;
 
-use super::load::{
-    Attempt, close_accepted, latest_submissions, save_jobs, under_epoch, with_transcriptions,
+use super::{
+    corrupt::Sieve,
+    load::{Attempt, close_accepted, latest_submissions, save_jobs, under_epoch},
 };
 use crate::persistence::{
     entities::jobs::{Column, Entity},
-    fault::Stop,
+    fault::{CorruptRow, Stop},
     sqlite::WriteTx,
 };
+
+/// The waiting jobs whose time has come, the longest due first.
+pub(super) fn waiting(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::cust("state = 'waiting'"))
+        .filter(Column::RunAt.lte(now))
+        .order_by_asc(Column::RunAt)
+        .limit(u64::from(limit))
+}
 
 pub(super) async fn due(
     tx: &WriteTx,
@@ -20,38 +33,38 @@ pub(super) async fn due(
     now: DateTime<Utc>,
     hold: TimeDelta,
 ) -> Result<Vec<DuePoll>, Stop<PortFailure>> {
-    let rows = Entity::find()
-        .filter(Expr::cust("state = 'waiting'"))
-        .filter(Column::RunAt.lte(now))
-        .order_by_asc(Column::RunAt)
-        .limit(u64::from(limit))
-        .all(tx.db())
-        .await?;
-    let waiting = with_transcriptions(tx, rows).await?;
+    let mut sieve = Sieve::new(tx, now);
+    let rows = sieve.rows(waiting(limit, now)).await?;
+    let waiting = sieve.live(rows).await?;
     let mut submissions =
         latest_submissions(tx, waiting.iter().map(|live| live.job.parts().id)).await?;
     let mut polls = Vec::with_capacity(waiting.len());
     for live in waiting {
         let mut parts = live.job.parts().clone();
         parts.run_at = now + hold;
-        let accepted = submissions
-            .remove(&parts.id)
-            .filter(|submission| submission.state == SubmissionState::Accepted);
-        let Some(submission) = accepted else {
-            // Nobody can be asked about it; it ends when its time at the engine is up.
-            tracing::error!(
-                event = "waiting_job_without_submission",
-                job.id = %parts.id,
-                "a job waits for an engine that was never asked"
-            );
-            continue;
-        };
-        let job = Job::restore(parts);
-        polls.push(DuePoll { job, transcription: live.transcription, submission });
+        match accepted(parts.id.as_uuid(), submissions.remove(&parts.id)) {
+            Ok(submission) => {
+                let job = Job::restore(parts);
+                polls.push(DuePoll { job, transcription: live.transcription, submission });
+            }
+            Err(corrupt) => sieve.give_up(parts.id.as_uuid(), &corrupt).await?,
+        }
     }
     let jobs: Vec<_> = polls.iter().map(|poll| &poll.job).collect();
     save_jobs(tx, &jobs).await?;
     Ok(polls)
+}
+
+/// What the engine can be asked about.
+fn accepted(
+    job: Uuid,
+    latest: Option<Result<Submission, CorruptRow>>,
+) -> Result<Submission, CorruptRow> {
+    let why = "it waits for an engine that has accepted nothing";
+    latest
+        .transpose()?
+        .filter(|submission| submission.state == SubmissionState::Accepted)
+        .ok_or(CorruptRow { table: "jobs", id: job, why })
 }
 
 pub(super) async fn settle(
@@ -71,7 +84,7 @@ pub(super) async fn settle(
     };
     let outcome = live.job.settle(step, &mut live.transcription, now)?;
     if failed {
-        close_accepted(tx, &live.job, SubmissionState::Error).await?;
+        close_accepted(tx, job.as_uuid(), SubmissionState::Error).await?;
     }
     live.save(tx, outcome, attempt, now).await?;
     Ok(outcome)

@@ -16,7 +16,14 @@ pub(super) async fn intend(
 ) -> Result<Submission, Stop<IntentError>> {
     let held = under_epoch(tx, lease.job, lease.epoch, "leased").await?;
     let live = held.ok_or(Stop::Refused(IntentError::LeaseLost))?;
-    let last = latest_submissions(tx, [lease.job]).await?.remove(&lease.job);
+    let last = latest_submissions(tx, [lease.job]).await?.remove(&lease.job).transpose()?;
+    // Whoever asks again did not learn that it was written down.
+    let this = |last: &Submission| {
+        (last.id, last.epoch, last.state) == (new.id, lease.epoch, SubmissionState::Intent)
+    };
+    if let Some(written) = last.as_ref().filter(|last| this(last)) {
+        return Ok(written.clone());
+    }
     // Only the latest can be open: another is never written down while one is.
     let open = last.as_ref().is_some_and(|last| {
         matches!(last.state, SubmissionState::Intent | SubmissionState::Accepted)

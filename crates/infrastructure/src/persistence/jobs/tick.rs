@@ -2,15 +2,16 @@
 
 use application::ports::{PortFailure, TickReport};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{FailureCode, Outcome};
+use domain::{FailureCode, Outcome, SubmissionState, Transcription, TranscriptionState};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::Expr,
 };
 
 use super::{
+    corrupt::{Sieve, ended_already},
     enqueue::Queue,
-    load::{Attempt, save_jobs, with_transcriptions},
+    load::{Attempt, close_accepted, save_jobs},
 };
 use crate::persistence::{
     entities::{
@@ -32,32 +33,78 @@ pub(super) async fn tick(
     limit: u32,
     now: DateTime<Utc>,
 ) -> Result<TickReport, Stop<PortFailure>> {
+    let mut sieve = Sieve::new(tx, now);
     let mut report = TickReport::default();
-    reap(tx, limit, now, &mut report).await?;
-    report.expired = expire(tx, limit, now).await?;
-    report.promoted = promote(tx, limit, now).await?;
+    reap(&mut sieve, limit, &mut report).await?;
+    expire(&mut sieve, past_deadline(limit, now), &mut report).await?;
+    let rest = limit.saturating_sub(report.expired);
+    expire(&mut sieve, past_await(rest, now), &mut report).await?;
+    report.promoted = promote(&mut sieve, limit).await?;
     prune(tx, limit, now).await?;
-    report.next_due = next_due(tx).await?;
+    report.next_due = next_due(&mut sieve).await?;
+    report.ended.extend(sieve.gone.into_iter().map(|id| (id, FailureCode::Internal)));
     Ok(report)
 }
 
-async fn reap(
-    tx: &WriteTx,
-    limit: u32,
-    now: DateTime<Utc>,
-    report: &mut TickReport,
-) -> Result<(), StoreError> {
-    let dead = Entity::find()
+/// Jobs whose holders died.
+pub(super) fn dead(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
+    Entity::find()
+        // As constants, here and below, so that SQLite sees that a partial index holds the rows.
         .filter(Expr::cust("state = 'leased'"))
         .filter(Column::LeaseUntil.lt(now))
         .order_by_asc(Column::LeaseUntil)
         .limit(u64::from(limit))
-        .all(tx.db())
-        .await?;
-    for mut live in with_transcriptions(tx, dead).await? {
-        let outcome = live.job.reap(&mut live.transcription, now)?;
-        let code = (outcome == Outcome::Ended).then_some(FailureCode::WorkerCrashLoop);
+}
+
+/// Jobs that nobody holds and that took too long as a whole.
+pub(super) fn past_deadline(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::cust("state <> 'leased'"))
+        .filter(Column::DeadlineAt.lt(now))
+        .order_by_asc(Column::DeadlineAt)
+        .limit(u64::from(limit))
+}
+
+/// Jobs that took too long at the engine.
+pub(super) fn past_await(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::cust("state = 'waiting'"))
+        .filter(Column::AwaitUntil.lt(now))
+        .order_by_asc(Column::AwaitUntil)
+        .limit(u64::from(limit))
+}
+
+/// Scheduled jobs whose time has come.
+pub(super) fn scheduled(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::cust("state = 'scheduled'"))
+        .filter(Column::RunAt.lte(now))
+        .order_by_asc(Column::RunAt)
+        .order_by_asc(Column::Id)
+        .limit(u64::from(limit))
+}
+
+/// The job of a state that is due next.
+pub(super) fn next_in(state: &'static str) -> Select<Entity> {
+    Entity::find().filter(Expr::cust(state)).order_by_asc(Column::RunAt).limit(1)
+}
+
+async fn reap(
+    sieve: &mut Sieve<'_>,
+    limit: u32,
+    report: &mut TickReport,
+) -> Result<(), StoreError> {
+    let (tx, now) = (sieve.tx, sieve.now);
+    let dead = sieve.rows(dead(limit, now)).await?;
+    for mut live in sieve.live(dead).await? {
+        let id = live.job.parts().id;
+        let Ok(outcome) = live.job.reap(&mut live.transcription, now) else {
+            sieve.give_up(id.as_uuid(), &ended_already(id)).await?;
+            continue;
+        };
+        let code = failure_code(&live.transcription);
         live.save(tx, outcome, Some(Attempt { outcome: "crash", code }), now).await?;
+        report.ended.extend(code.map(|code| (id, code)));
         match outcome {
             Outcome::Ended => report.crashed_out += 1,
             Outcome::Held | Outcome::Free => report.reaped += 1,
@@ -66,37 +113,48 @@ async fn reap(
     Ok(())
 }
 
-async fn expire(tx: &WriteTx, limit: u32, now: DateTime<Utc>) -> Result<u32, StoreError> {
-    let late = Condition::any().add(Column::DeadlineAt.lt(now)).add(
-        // As a constant, so that SQLite sees that the partial index holds these rows.
-        Condition::all().add(Expr::cust("state = 'waiting'")).add(Column::AwaitUntil.lt(now)),
-    );
-    let late = Entity::find()
-        .filter(Expr::cust("state <> 'leased'"))
-        .filter(late)
-        .order_by_asc(Column::DeadlineAt)
-        .limit(u64::from(limit))
-        .all(tx.db())
-        .await?;
-    let mut expired = 0;
-    for mut live in with_transcriptions(tx, late).await? {
-        let outcome = live.job.expire(&mut live.transcription, now)?;
-        live.save(tx, outcome, Some(Attempt::new("expire")), now).await?;
-        expired += 1;
+async fn expire(
+    sieve: &mut Sieve<'_>,
+    late: Select<Entity>,
+    report: &mut TickReport,
+) -> Result<(), StoreError> {
+    let (tx, now) = (sieve.tx, sieve.now);
+    let late = sieve.rows(late).await?;
+    for mut live in sieve.live(late).await? {
+        let id = live.job.parts().id;
+        let Ok(outcome) = live.job.expire(&mut live.transcription, now) else {
+            sieve.give_up(id.as_uuid(), &ended_already(id)).await?;
+            continue;
+        };
+        let code = failure_code(&live.transcription);
+        live.save(tx, outcome, Some(Attempt { outcome: "expire", code }), now).await?;
+        close_accepted(tx, id.as_uuid(), SubmissionState::Error).await?;
+        report.ended.extend(code.map(|code| (id, code)));
+        report.expired += 1;
     }
-    Ok(expired)
+    Ok(())
 }
 
-async fn promote(tx: &WriteTx, limit: u32, now: DateTime<Utc>) -> Result<u32, StoreError> {
-    let due = Entity::find()
-        .filter(Expr::cust("state = 'scheduled'"))
-        .filter(Column::RunAt.lte(now))
-        .order_by_asc(Column::RunAt)
-        .order_by_asc(Column::Id)
-        .limit(u64::from(limit))
-        .all(tx.db())
-        .await?;
-    let mut jobs = due.into_iter().map(rows::jobs::restore).collect::<Result<Vec<_>, _>>()?;
+fn failure_code(transcription: &Transcription) -> Option<FailureCode> {
+    match &transcription.parts().state {
+        TranscriptionState::Failed { failure, .. } => Some(failure.code()),
+        TranscriptionState::Pending
+        | TranscriptionState::Processing { .. }
+        | TranscriptionState::Completed { .. }
+        | TranscriptionState::Canceled { .. } => None,
+    }
+}
+
+async fn promote(sieve: &mut Sieve<'_>, limit: u32) -> Result<u32, StoreError> {
+    let tx = sieve.tx;
+    let mut jobs = Vec::new();
+    for row in sieve.rows(scheduled(limit, sieve.now)).await? {
+        let id = row.id;
+        match rows::jobs::restore(row) {
+            Ok(job) => jobs.push(job),
+            Err(corrupt) => sieve.give_up(id, &corrupt).await?,
+        }
+    }
     if jobs.is_empty() {
         return Ok(0);
     }
@@ -124,20 +182,12 @@ async fn prune(tx: &WriteTx, limit: u32, now: DateTime<Utc>) -> Result<(), Store
     Ok(())
 }
 
-async fn next_due(tx: &WriteTx) -> Result<Option<DateTime<Utc>>, StoreError> {
+async fn next_due(sieve: &mut Sieve<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
     // One look into the index for each state.
     let mut next = None;
     for state in ["state = 'scheduled'", "state = 'waiting'"] {
-        let first: Option<DateTime<Utc>> = Entity::find()
-            .select_only()
-            .column(Column::RunAt)
-            .filter(Expr::cust(state))
-            .order_by_asc(Column::RunAt)
-            .limit(1)
-            .into_tuple()
-            .one(tx.db())
-            .await?;
-        next = next.into_iter().chain(first).min();
+        let first = sieve.rows(next_in(state)).await?;
+        next = next.into_iter().chain(first.into_iter().map(|row| row.run_at)).min();
     }
     Ok(next)
 }

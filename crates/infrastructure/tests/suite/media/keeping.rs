@@ -1,12 +1,12 @@
 //! What stays on the disk, and for how long.
 
-use std::future;
+use std::{future, sync::Arc, time::Duration};
 
 use application::ports::MediaSource;
-use domain::TranscriptionId;
+use domain::{FailureCode, TranscriptionId};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
 };
 use uuid::Uuid;
 
@@ -53,20 +53,76 @@ async fn a_dropped_fetch_hangs_up_and_the_next_starts_afresh() {
     let source = media(&server.url("/"));
     {
         let mut fetch = library.fetch(JOB, &source);
-        let part = world.folder().join("audio.part");
         future::poll_fn(|context| {
             assert!(fetch.as_mut().poll(context).is_pending());
-            if part.exists() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            if parts(&world) == 1 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
         })
         .await;
     }
     hung_up.recv().await.unwrap();
-    assert_eq!(listing(&world.folder()), ["audio.part"]);
+    assert_eq!(parts(&world), 1);
 
     let audio = library.fetch(JOB, &source).await.unwrap();
 
     assert_eq!(std::fs::read(&audio.path).unwrap(), b"abcdef");
     assert_eq!(listing(&world.folder()), ["audio"]);
+}
+
+/// The unfinished files in the folder.
+fn part_names(world: &World) -> Vec<String> {
+    let entries = std::fs::read_dir(world.folder()).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name != "audio").collect()
+}
+
+fn parts(world: &World) -> usize {
+    part_names(world).len()
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_given_up_does_not_finish_its_successors_file() {
+    let gates = [Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0))];
+    let [first, second] = gates.clone();
+    let server = Server::start(move |mut stream, before| {
+        let gate = gates[before.min(1)].clone();
+        async move {
+            let body: &[u8] = if before == 0 { b"old" } else { b"new" };
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n").await.ok();
+            stream.write_all(body).await.ok();
+            let _pass = gate.acquire().await;
+            stream.write_all(body).await.ok();
+        }
+    })
+    .await;
+    let world = World::new();
+    let (former, latter) = (world.library(), world.library());
+    let source = media(&server.url("/"));
+    let former = tokio::spawn({
+        let source = source.clone();
+        async move { former.fetch(JOB, &source).await }
+    });
+    until(|| parts(&world) == 1).await;
+    let begun = part_names(&world);
+    let latter = tokio::spawn(async move { latter.fetch(JOB, &source).await });
+    until(|| parts(&world) == 1 && part_names(&world) != begun).await;
+
+    first.add_permits(1);
+    assert_eq!(former.await.unwrap().unwrap_err().code, FailureCode::LocalResource);
+    assert!(!world.folder().join("audio").exists(), "half a file must not be taken for a whole");
+    second.add_permits(1);
+    let audio = latter.await.unwrap().unwrap();
+    assert_eq!(std::fs::read(&audio.path).unwrap(), b"newnew");
+}
+
+/// Lets other tasks run until `ready`; a test that waits in vain fails.
+async fn until(ready: impl Fn() -> bool) {
+    for _ in 0..2_000 {
+        if ready() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("it did not happen");
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
-//! Many registrations at once, on a real database with real hashes.
+//! Many at once, with real hashes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
+use infrastructure::security::{BcryptConfig, BcryptHasher};
 use serde_json::json;
 
-use crate::app::TestApp;
+use crate::app::{PASSWORD, TestApp};
 
 const RACERS: usize = 100;
 
@@ -41,4 +42,22 @@ async fn of_a_hundred_registrations_of_one_address_one_wins() {
         assert_eq!(login.status, expected, "{racer}: {login:?}");
     }
     app.is_alive().await;
+}
+
+#[tokio::test]
+async fn more_logins_than_can_be_hashed_are_sent_away_and_let_in_later() {
+    let config = BcryptConfig { cost: 8, permits: 1, queue: 1, ..BcryptConfig::default() };
+    let hasher = Arc::new(BcryptHasher::new(&config));
+    let app = TestApp::builder()
+        .with(|adapters, _| adapters.hasher = hasher)
+        .config(|config| config.workers = 2)
+        .start();
+    app.register("ada@example.com").await;
+    let answers = join_all((0..20).map(|_| app.login("ada@example.com", PASSWORD))).await;
+    let (signed_in, away): (Vec<_>, Vec<_>) = answers.iter().partition(|a| a.status == 200);
+    for answer in &away {
+        answer.problem(503, "overloaded");
+    }
+    assert!(!signed_in.is_empty() && !away.is_empty(), "{} and {}", signed_in.len(), away.len());
+    app.login("ada@example.com", PASSWORD).await.ok();
 }

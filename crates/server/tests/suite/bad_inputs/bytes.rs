@@ -79,6 +79,9 @@ async fn twenty_megabytes_are_refused_whether_or_not_they_are_announced() {
         );
         let large = " ".repeat(limit + 1);
         app.post_text(path, &token, large).await.problem(413, "body_too_large");
+        let chunk = vec![b' '; limit + 1];
+        let chunked = reqwest::Body::wrap_stream(stream::iter([Ok::<_, std::io::Error>(chunk)]));
+        app.post_text(path, &token, chunked).await.problem(413, "body_too_large");
         let chunks = (0..20 * 16).map(|_| Ok::<_, std::io::Error>(vec![b' '; MEGABYTE / 16]));
         let endless = reqwest::Body::wrap_stream(stream::iter(chunks));
         let request = app.request(reqwest::Method::POST, path).bearer_auth(&token);

@@ -2,7 +2,7 @@
 
 use std::{
     io::ErrorKind,
-    net::{IpAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     sync::Arc,
 };
 
@@ -14,22 +14,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{assemblyai, ended, service};
 use crate::app::{LOOPBACK, TestApp};
 
-/// An address of this machine that is not exempt.
-const INSIDE: &str = "127.0.0.2";
-
 /// Every name leads inside, but one.
-struct Names;
+struct Names {
+    inside: IpAddr,
+}
 
 #[async_trait]
 impl Resolver for Names {
     async fn resolve(&self, name: &str) -> std::io::Result<Vec<IpAddr>> {
-        let inside: IpAddr = INSIDE.parse().unwrap();
         Ok(match name {
             "outside.example" => vec![LOOPBACK],
-            "both.example" => vec![LOOPBACK, inside],
+            "both.example" => vec![LOOPBACK, self.inside],
             "metadata.example" => vec!["169.254.169.254".parse().unwrap()],
             "mapped.example" => vec!["::ffff:10.0.0.1".parse().unwrap()],
-            _ => vec![inside],
+            _ => vec![self.inside],
         })
     }
 }
@@ -38,14 +36,21 @@ impl Resolver for Names {
 struct Canary(TcpListener);
 
 impl Canary {
+    /// Listens on an address of this machine that is not exempt.
     fn new() -> Self {
-        let listener = TcpListener::bind((INSIDE, 0)).unwrap();
+        let listener = TcpListener::bind("[::1]:0").or_else(|_| TcpListener::bind("127.0.0.2:0"));
+        let listener = listener.unwrap();
         listener.set_nonblocking(true).unwrap();
         Self(listener)
     }
 
-    fn port(&self) -> u16 {
-        self.0.local_addr().unwrap().port()
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    /// What resolves names to where this listens.
+    fn names(&self) -> Arc<Names> {
+        Arc::new(Names { inside: self.address().ip() })
     }
 
     /// Whoever connected stands in the queue, whether or not a byte was sent.
@@ -89,9 +94,9 @@ async fn assert_forbidden(app: &TestApp, token: &str, url: &str) {
 #[tokio::test]
 async fn a_name_that_leads_inside_ends_the_job_before_anyone_is_spoken_to() {
     let (directory, fake, canary) = (tempfile::tempdir().unwrap(), assemblyai(), Canary::new());
-    let app = service(directory.path(), &fake, Arc::new(Names)).await;
+    let app = service(directory.path(), &fake, canary.names()).await;
     let token = app.token("a@example.com").await;
-    let port = canary.port();
+    let port = canary.address().port();
     for host in ["inside.example", "both.example", "metadata.example", "mapped.example"] {
         assert_forbidden(&app, &token, &format!("http://{host}:{port}/a.wav")).await;
     }
@@ -103,20 +108,20 @@ async fn a_name_that_leads_inside_ends_the_job_before_anyone_is_spoken_to() {
 #[tokio::test]
 async fn a_redirect_inside_ends_the_job_before_anyone_there_is_spoken_to() {
     let (directory, fake, canary) = (tempfile::tempdir().unwrap(), assemblyai(), Canary::new());
-    let app = service(directory.path(), &fake, Arc::new(Names)).await;
+    let app = service(directory.path(), &fake, canary.names()).await;
     let token = app.token("a@example.com").await;
-    let port = canary.port();
+    let port = canary.address().port();
     for target in [
-        format!("http://{INSIDE}:{port}/a.wav"),
+        format!("http://{}/a.wav", canary.address()),
         format!("http://inside.example:{port}/a.wav"),
-        format!("http://[::ffff:{INSIDE}]:{port}/a.wav"),
+        "http://[::ffff:10.0.0.1]/a.wav".to_owned(),
         "http://169.254.169.254/latest/meta-data/".to_owned(),
         "file:///etc/passwd".to_owned(),
     ] {
         let from = redirector(target.clone()).await;
         assert_forbidden(&app, &token, &format!("http://outside.example:{from}/a.wav")).await;
     }
-    let last = redirector(format!("http://{INSIDE}:{port}/a.wav")).await;
+    let last = redirector(format!("http://{}/a.wav", canary.address())).await;
     let first = redirector(format!("http://outside.example:{last}/a.wav")).await;
     assert_forbidden(&app, &token, &format!("http://outside.example:{first}/a.wav")).await;
     canary.assert_untouched();
@@ -125,9 +130,9 @@ async fn a_redirect_inside_ends_the_job_before_anyone_there_is_spoken_to() {
 #[tokio::test]
 async fn a_literal_address_inside_is_refused_at_once() {
     let (directory, fake, canary) = (tempfile::tempdir().unwrap(), assemblyai(), Canary::new());
-    let app = service(directory.path(), &fake, Arc::new(Names)).await;
+    let app = service(directory.path(), &fake, canary.names()).await;
     let token = app.token("a@example.com").await;
-    let url = format!("http://{INSIDE}:{}/a.wav", canary.port());
+    let url = format!("http://{}/a.wav", canary.address());
     let refused = app.post("/api/transcription", &token, &json!({"video_url": url})).await;
     refused.problem(422, "unsupported_source");
     assert_eq!(app.get("/api/transcription", &token).await.ok()["items"], json!([]));

@@ -30,28 +30,35 @@ async fn create(app: &TestApp, token: &str, count: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn a_walk_sees_each_item_once_while_others_come() {
-    let app = TestApp::start();
-    let token = app.token("a@example.com").await;
-    let mut expected = create(&app, &token, 50).await;
-    expected.reverse();
+    let directory = tempfile::tempdir().unwrap();
+    let real = TestApp::builder().over_sqlite(directory.path()).await;
+    for app in [TestApp::start(), real.start()] {
+        let token = app.token("a@example.com").await;
+        let mut expected = create(&app, &token, 50).await;
+        expected.reverse();
+        assert_eq!(walk(&app, &token).await, expected);
+        let all = page(&app, &token, "limit=100&include=total").await.json();
+        assert_eq!((&all["total"], ids(&all).len()), (&json!(58), 58));
+    }
+}
+
+/// Follows the links from the first page of seven to the last, and accepts one more item after
+/// each page.
+async fn walk(app: &TestApp, token: &str) -> Vec<String> {
     let mut next = "/api/transcription?limit=7".to_owned();
     let mut seen = Vec::new();
     loop {
-        let answer = app.get(&next, &token).await;
+        let answer = app.get(&next, token).await;
         let page = answer.ok();
         seen.extend(ids(&page));
-        app.create(&token, MEDIA).await;
+        app.create(token, MEDIA).await;
         let link = answer.header("link");
         assert_eq!(page["has_more"], json!(!link.is_empty()));
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
-        link.strip_prefix('<')
-            .unwrap()
-            .strip_suffix(">; rel=\"next\"")
-            .unwrap()
-            .clone_into(&mut next);
-        assert!(next.contains(cursor) && next.contains("limit=7"), "{next}");
+        let Some(cursor) = page["next_cursor"].as_str() else { return seen };
+        let target = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
+        assert!(target.contains(cursor) && target.contains("limit=7"), "{target}");
+        target.clone_into(&mut next);
     }
-    assert_eq!(seen, expected);
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 mod endings;
 mod leases;
 mod queue;
+mod repeats;
 mod submissions;
 mod time;
 
 pub use endings::*;
 pub use leases::*;
 pub use queue::*;
+pub use repeats::*;
 pub use submissions::*;
 pub use time::*;

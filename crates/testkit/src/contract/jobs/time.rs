@@ -129,6 +129,32 @@ pub async fn an_engine_that_takes_too_long_is_given_up(stores: &Stores) {
     assert!(stores.due_polls().await.is_empty());
 }
 
+/// Whoever does the housekeeping learns which jobs it ended, and why; of others it learns nothing.
+pub async fn what_is_given_up_is_told_with_its_reason(stores: &Stores) {
+    let (waiting, _) = stores.a_waiting_job().await;
+    stores.clock.advance(Job::AWAIT);
+    stores.advance(1);
+    let late = (waiting.lease.job, FailureCode::ProviderTimeout);
+    assert_eq!(stores.tick().await.ended, [late]);
+
+    let mut claimed = stores.a_leased_job().await;
+    for _ in 1..Job::MAX_CRASHES {
+        stores.advance(61);
+        assert_eq!(stores.tick().await.ended, [], "it gets another chance");
+        claimed = stores.claim_one().await;
+    }
+    let owner = stores.owner().await;
+    stores.clock.advance(Job::DEADLINE);
+    let young = stores.queued(owner).await;
+    let crashed = (claimed.lease.job, FailureCode::WorkerCrashLoop);
+    assert_eq!(stores.tick().await.ended, [crashed]);
+    stores.clock.advance(Job::DEADLINE);
+    stores.advance(1);
+    let old = (young.parts().id, FailureCode::DeadlineExceeded);
+    assert_eq!(stores.tick().await.ended, [old]);
+    assert_eq!(stores.tick().await.ended, [], "it is told once");
+}
+
 /// A sleeper is told when to wake: at the earliest scheduled or waiting job.
 pub async fn the_next_due_instant_is_told(stores: &Stores) {
     assert_eq!(stores.tick().await.next_due, None);

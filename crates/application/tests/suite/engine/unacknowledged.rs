@@ -1,0 +1,226 @@
+//! A store that does what it is asked and does not say so: what a database looks like whose
+//! commit succeeded while the answer was lost.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use application::{
+    Adapters, Engine, EngineConfig,
+    ports::{
+        CancelOutcome, ClaimRequest, Claimed, CommitError, DuePoll, EnqueueError, Erasure,
+        IntentError, JobStore, Lease, NewSubmission, PortFailure, StepEffects, TickReport,
+    },
+};
+use async_trait::async_trait;
+use domain::{
+    Epoch, JobState, Outcome, PollStep, Status, Step, Submission, SubmissionState, Transcription,
+    TranscriptionId, UserId, WorkerId,
+};
+use testkit::{fakes::Gate, memory::InMemoryStore};
+use uuid::Uuid;
+
+use super::Bench;
+
+type Losing = fn(&Step) -> bool;
+
+struct Unacknowledged {
+    inner: Arc<InMemoryStore>,
+    /// Which commits are not acknowledged, each once.
+    commits: Mutex<Vec<Losing>>,
+    /// How many intents are not acknowledged.
+    intents: Mutex<u32>,
+    claims: Gate,
+}
+
+impl Unacknowledged {
+    fn over(bench: &Bench) -> Arc<Self> {
+        Arc::new(Self {
+            inner: bench.fakes.store.clone(),
+            commits: Mutex::default(),
+            intents: Mutex::default(),
+            claims: Gate::default(),
+        })
+    }
+
+    fn lose_commit(&self, losing: Losing) {
+        self.commits.lock().unwrap().push(losing);
+    }
+
+    fn engine(self: &Arc<Self>, bench: &Bench) -> Arc<Engine> {
+        let adapters = Adapters { jobs: self.clone(), ..bench.fakes.adapters() };
+        Engine::new(&adapters, EngineConfig::default())
+    }
+}
+
+fn lost(operation: &'static str) -> PortFailure {
+    PortFailure::transient(operation, "no answer in time")
+}
+
+#[async_trait]
+impl JobStore for Unacknowledged {
+    async fn enqueue(&self, transcription: &Transcription) -> Result<(), EnqueueError> {
+        self.inner.enqueue(transcription).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {
+        let claimed = self.inner.claim(request).await;
+        self.claims.pass().await;
+        claimed
+    }
+
+    async fn heartbeat(
+        &self,
+        worker: WorkerId,
+        held: &[(TranscriptionId, Epoch)],
+        lease: Duration,
+    ) -> Result<Vec<TranscriptionId>, PortFailure> {
+        self.inner.heartbeat(worker, held, lease).await
+    }
+
+    async fn commit(
+        &self,
+        lease: &Lease,
+        step: Step,
+        effects: StepEffects,
+    ) -> Result<Outcome, CommitError> {
+        let outcome = self.inner.commit(lease, step.clone(), effects).await?;
+        let mut losing = self.commits.lock().unwrap();
+        match losing.iter().position(|losing| losing(&step)) {
+            Some(at) => {
+                losing.remove(at);
+                Err(lost("jobs.commit").into())
+            }
+            None => Ok(outcome),
+        }
+    }
+
+    async fn intend(
+        &self,
+        lease: &Lease,
+        submission: NewSubmission,
+    ) -> Result<Submission, IntentError> {
+        let written = self.inner.intend(lease, submission).await?;
+        let mut intents = self.intents.lock().unwrap();
+        if *intents == 0 {
+            return Ok(written);
+        }
+        *intents -= 1;
+        Err(lost("jobs.intend").into())
+    }
+
+    async fn due_polls(&self, limit: u32, hold: Duration) -> Result<Vec<DuePoll>, PortFailure> {
+        self.inner.due_polls(limit, hold).await
+    }
+
+    async fn settle(
+        &self,
+        job: TranscriptionId,
+        epoch: Epoch,
+        step: PollStep,
+    ) -> Result<Outcome, CommitError> {
+        self.inner.settle(job, epoch, step).await
+    }
+
+    async fn tick(&self, limit: u32) -> Result<TickReport, PortFailure> {
+        self.inner.tick(limit).await
+    }
+
+    async fn cancel(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+    ) -> Result<Option<CancelOutcome>, PortFailure> {
+        self.inner.cancel(owner, id).await
+    }
+
+    async fn delete(&self, owner: UserId, id: TranscriptionId) -> Result<bool, PortFailure> {
+        self.inner.delete(owner, id).await
+    }
+
+    async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure> {
+        self.inner.orphan(engine, provider_id).await
+    }
+
+    async fn due_erasures(
+        &self,
+        engine: &str,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Erasure>, PortFailure> {
+        self.inner.due_erasures(engine, limit, hold).await
+    }
+
+    async fn erased(&self, id: Uuid) -> Result<(), PortFailure> {
+        self.inner.erased(id).await
+    }
+
+    async fn living(&self, ids: &[TranscriptionId]) -> Result<Vec<TranscriptionId>, PortFailure> {
+        self.inner.living(ids).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acceptance_whose_commit_was_not_acknowledged_is_not_erased() {
+    let bench = Bench::default().await;
+    let store = Unacknowledged::over(&bench);
+    store.lose_commit(|step| matches!(step, Step::Submitted { .. }));
+    let id = bench.enqueue().await;
+    let engine = store.engine(&bench);
+    engine.run_pending().await.unwrap();
+    engine.erase().await.unwrap();
+    assert_eq!(bench.status(id).await, Status::Completed);
+    assert!(bench.fakes.speech.accepted().iter().all(|job| !job.erased));
+    assert_eq!(bench.fakes.speech.accepted().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_other_commit_may_go_unacknowledged_too() {
+    let losing: [Losing; 3] = [
+        |step| matches!(step, Step::Fetched(_)),
+        |step| matches!(step, Step::Uploaded(_)),
+        |step| matches!(step, Step::Complete(_)),
+    ];
+    for losing in losing {
+        let bench = Bench::default().await;
+        let store = Unacknowledged::over(&bench);
+        store.lose_commit(losing);
+        let id = bench.enqueue().await;
+        store.engine(&bench).run_pending().await.unwrap();
+        assert_eq!(bench.status(id).await, Status::Completed);
+        assert_eq!(bench.found(id).await.parts().retry_count, 0);
+        assert_eq!(bench.fakes.speech.accepted().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_intent_that_was_not_acknowledged_is_written_down_again_and_used_once() {
+    let bench = Bench::default().await;
+    let store = Unacknowledged::over(&bench);
+    *store.intents.lock().unwrap() = 2;
+    let id = bench.enqueue().await;
+    store.engine(&bench).run_pending().await.unwrap();
+    assert_eq!(bench.status(id).await, Status::Completed);
+    let submissions = bench.fakes.store.submissions(id);
+    assert_eq!(submissions.len(), 1);
+    assert_eq!(submissions[0].state, SubmissionState::Finished);
+    assert_eq!(bench.fakes.speech.accepted().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_being_claimed_when_a_drain_begins_is_handed_back() {
+    let bench = Bench::default().await;
+    let store = Unacknowledged::over(&bench);
+    let id = bench.enqueue().await;
+    store.claims.close();
+    let handle = store.engine(&bench).start();
+    store.claims.reached().await;
+    let drained = tokio::spawn(handle.drain());
+    tokio::task::yield_now().await;
+    store.claims.open();
+    assert!(drained.await.unwrap());
+    let job = bench.fakes.store.job(id).unwrap();
+    assert_eq!(job.parts().state, JobState::Ready);
+    assert_eq!(job.parts().crashes, 0);
+}
