@@ -214,7 +214,12 @@ impl JobStore for Stub {
     async fn orphan(&self, _: &str, _: &str) -> Result<(), PortFailure> {
         Ok(())
     }
-    async fn due_erasures(&self, _: u32, _: Duration) -> Result<Vec<Erasure>, PortFailure> {
+    async fn due_erasures(
+        &self,
+        _: &str,
+        _: u32,
+        _: Duration,
+    ) -> Result<Vec<Erasure>, PortFailure> {
         Ok(Vec::new())
     }
     async fn erased(&self, _: Uuid) -> Result<(), PortFailure> {
