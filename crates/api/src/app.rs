@@ -12,7 +12,7 @@ use actix_web::{
 
 use crate::{
     ApiState, flood,
-    middleware::{context, limit, principal},
+    middleware::{context, limit, principal, unread},
     routes,
 };
 
@@ -51,8 +51,11 @@ pub fn app(
         .wrap(from_fn(limit::count))
         .wrap(from_fn(principal::identify))
         .wrap(shield)
+        // Outside of the shield, so that pages can read its 429. Preflights therefore pass it: their
+        // answer is made of the configuration alone and costs less than counting them would.
         .wrap(cors)
         .wrap(from_fn(context::surround))
+        .wrap(from_fn(unread::hold))
 }
 
 fn cors(origins: &[String]) -> Cors {

@@ -27,6 +27,9 @@ pub(crate) async fn read(
     if request.headers().get(header::CONTENT_ENCODING).is_some_and(|value| !plain(value)) {
         return Err(unsupported("Send the body without a content encoding."));
     }
+    if !is_utf8(request) {
+        return Err(unsupported("Send the body in UTF-8."));
+    }
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit as u64) {
@@ -64,6 +67,19 @@ async fn collect(
 /// Whether the body is declared to be of the media type `essence`.
 pub(crate) fn is(request: &HttpRequest, essence: &str) -> bool {
     request.content_type().eq_ignore_ascii_case(essence)
+}
+
+/// Whether the body is in UTF-8, as far as its media type says.
+fn is_utf8(request: &HttpRequest) -> bool {
+    let value = request.headers().get(header::CONTENT_TYPE);
+    let Ok(text) = value.map_or(Ok(""), header::HeaderValue::to_str) else { return false };
+    text.split(';').skip(1).filter_map(|parameter| parameter.split_once('=')).all(
+        |(name, value)| {
+            let value = value.trim().trim_matches('"');
+            !name.trim().eq_ignore_ascii_case("charset")
+                || ["utf-8", "utf8"].iter().any(|known| value.eq_ignore_ascii_case(known))
+        },
+    )
 }
 
 /// 415.

@@ -33,7 +33,7 @@ pub(crate) async fn surround(
     let began = Instant::now();
     trim(&mut request);
     let id = request_id(&request);
-    let route = routes::pattern(request.path());
+    let route = routes::pattern(request.match_info());
     let method = word(request.method());
     let hsts = request.app_data::<web::Data<ApiState>>().is_some_and(|state| state.config.hsts);
     let span = tracing::info_span!("request", request.id = %id, method, route);

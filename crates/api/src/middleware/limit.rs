@@ -67,7 +67,7 @@ pub(crate) async fn count<B: MessageBody + 'static>(
 /// Counts; `None` where nothing is to be counted, or nothing can count.
 async fn taken(request: &ServiceRequest) -> Option<Numbers> {
     let state = request.app_data::<web::Data<ApiState>>()?.clone();
-    let name = routes::budget(request.method(), request.path())?;
+    let name = routes::budget(request.method(), request.match_info())?;
     let key = key(request);
     match state.services.limits.take(name, &key).await {
         Ok(counted) => counted.map(|(budget, taken)| Numbers::new(&budget, &taken)),

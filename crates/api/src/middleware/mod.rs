@@ -1,10 +1,11 @@
-//! What happens around every handler, from the outside in: the request's context, cross-origin
+//! What happens around every handler, from the outside in: the unread body, the request's context, cross-origin
 //! rules, the flood shield, the principal, the rate limit.
 
 pub(crate) mod address;
 pub(crate) mod context;
 pub(crate) mod limit;
 pub(crate) mod principal;
+pub(crate) mod unread;
 
 use std::panic::AssertUnwindSafe;
 

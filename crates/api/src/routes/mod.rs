@@ -7,7 +7,9 @@ pub(crate) mod health;
 pub(crate) mod transcriptions;
 
 use actix_web::{
-    HttpRequest, Route, guard,
+    HttpRequest, Route,
+    dev::{Path, Url},
+    guard,
     http::{Method, StatusCode, header},
     web,
 };
@@ -82,8 +84,10 @@ impl Endpoint {
         self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
     }
 
-    fn matches(&self, path: &str) -> bool {
-        let (mut wanted, mut given) = (self.pattern.split('/'), path.split('/'));
+    /// Whether the router finds the path here. It goes by the decoded path, so nothing here may go
+    /// by the path as the client wrote it: `log%69n` would be counted as another route than it is.
+    fn matches(&self, path: &Path<Url>) -> bool {
+        let (mut wanted, mut given) = (self.pattern.split('/'), path.as_str().split('/'));
         loop {
             match (wanted.next(), given.next()) {
                 (None, None) => return true,
@@ -137,7 +141,7 @@ pub(crate) static TABLE: [Endpoint; 18] = {
 };
 
 /// What a call counts against: its route's budget, `default` where there is no such route.
-pub(crate) fn budget(method: &Method, path: &str) -> Option<BudgetName> {
+pub(crate) fn budget(method: &Method, path: &Path<Url>) -> Option<BudgetName> {
     TABLE
         .iter()
         .find(|endpoint| endpoint.matches(path) && endpoint.answers(method))
@@ -145,12 +149,12 @@ pub(crate) fn budget(method: &Method, path: &str) -> Option<BudgetName> {
 }
 
 /// The pattern of a path, for logs: what the client wrote may hold anything.
-pub(crate) fn pattern(path: &str) -> &'static str {
+pub(crate) fn pattern(path: &Path<Url>) -> &'static str {
     TABLE.iter().find(|endpoint| endpoint.matches(path)).map_or("(none)", |found| found.pattern)
 }
 
 /// The methods that a path answers.
-fn allowed(path: &str) -> String {
+fn allowed(path: &Path<Url>) -> String {
     let mut methods: Vec<&str> = Vec::new();
     for endpoint in TABLE.iter().filter(|endpoint| endpoint.matches(path)) {
         methods.push(endpoint.method.as_str());
@@ -179,7 +183,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
 }
 
 async fn wrong_method(request: HttpRequest) -> Result<String, ApiError> {
-    let methods = allowed(request.path());
+    let methods = allowed(request.match_info());
     let detail = format!("This address answers {methods}.");
     let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
     let value = header::HeaderValue::try_from(methods).map_err(|_| ApiError::internal())?;
@@ -192,9 +196,17 @@ async fn nowhere() -> Result<String, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{allowed, budget, pattern};
-    use actix_web::http::Method;
+    use super::{Method, Path, TABLE, Url};
+    use actix_web::{dev::ResourceDef, http::Uri};
     use application::BudgetName;
+
+    fn path(text: &str) -> Path<Url> {
+        Path::new(Url::new(text.parse::<Uri>().unwrap()))
+    }
+
+    fn pattern(text: &str) -> &'static str {
+        super::pattern(&path(text))
+    }
 
     #[test]
     fn paths_are_matched_segment_by_segment() {
@@ -203,12 +215,50 @@ mod tests {
         assert_eq!(pattern("/api/transcription/x/y"), "(none)");
         assert_eq!(pattern("/api/transcription//cancel"), "(none)");
         assert_eq!(pattern("/"), "/");
-        assert_eq!(pattern(""), "(none)");
+        assert_eq!(pattern("*"), "(none)");
+    }
+
+    #[test]
+    fn paths_are_matched_as_the_router_matches_them() {
+        let texts = [
+            "/",
+            "//",
+            "/%2F",
+            "/health",
+            "/h%65alth",
+            "/h%2565alth",
+            "//health",
+            "/health%2F",
+            "/health%00",
+            "/health;x",
+            "/./health",
+            "/%2e/health",
+            "/HEALTH",
+            "/api/auth/log%69n",
+            "/api/auth%2flogin",
+            "/api/%61uth/login%20",
+            "/api/transcription/%0A",
+            "/api/transcription/%FF%ff",
+            "/api/transcription/a%2Fcancel",
+            "/api/transcription//cancel",
+            "/api/transcription/x/c%61ncel",
+            "/docs/..",
+            "/docs/%2e%2e",
+            "/docs/a%5Cb",
+        ];
+        for endpoint in &TABLE {
+            let router = ResourceDef::new(endpoint.pattern);
+            for text in texts {
+                let path = path(text);
+                let expected = router.is_match(path.unprocessed());
+                assert_eq!(endpoint.matches(&path), expected, "{text} {}", endpoint.pattern);
+            }
+        }
     }
 
     #[test]
     fn an_unknown_call_counts_against_the_default() {
-        let of = |method, path| budget(&method, path);
+        let of = |method, text| super::budget(&method, &path(text));
         assert_eq!(of(Method::GET, "/nothing"), Some(BudgetName::Default));
         assert_eq!(of(Method::PUT, "/api/auth/login"), Some(BudgetName::Default));
         assert_eq!(of(Method::POST, "/api/auth/login"), Some(BudgetName::AuthLogin));
@@ -218,8 +268,10 @@ mod tests {
 
     #[test]
     fn the_allowed_methods_are_the_true_ones() {
+        let allowed = |text| super::allowed(&path(text));
         assert_eq!(allowed("/api/transcription"), "POST, GET, HEAD");
         assert_eq!(allowed("/api/transcription/x"), "GET, HEAD, DELETE");
         assert_eq!(allowed("/api/auth/login"), "POST");
+        assert_eq!(allowed("/api/auth/log%69n"), "POST");
     }
 }

@@ -2,17 +2,17 @@
 
 use actix_web::{
     http::{
-        Method,
+        Method, Uri,
         header::{HeaderMap, HeaderName, HeaderValue},
     },
-    test::TestRequest,
+    test::{self, TestRequest},
 };
-use application::limits::Quotas;
+use application::{BudgetName, limits::Quotas};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 use super::{Api, bearer, method};
-use crate::{ApiConfig, middleware::address::client};
+use crate::{ApiConfig, middleware::address::client, routes::TABLE};
 
 fn limited() -> Api {
     Api::with(Quotas::default(), ApiConfig::default())
@@ -183,4 +183,56 @@ async fn a_forged_hop_does_not_buy_a_fresh_budget() {
     let health: Vec<_> =
         api.stub.keys().into_iter().filter(|(budget, _)| budget == "health").collect();
     assert_eq!(health, [("health".to_owned(), "address:203.0.113.7".to_owned())]);
+}
+
+/// The same address, written in other ways.
+fn spellings(path: &str) -> Vec<String> {
+    let mut spellings = vec![format!("{path}/"), format!("{path}//"), format!("{path};x")];
+    spellings.push(path.to_uppercase());
+    for (at, letter) in path.char_indices() {
+        let (before, behind) = (&path[..at], &path[at + 1..]);
+        let code = u32::from(letter);
+        if letter == '/' {
+            spellings.extend(["//", "/./", "/%2e/", "%2F", "\\"].map(|it| {
+                format!(
+                    "{}{before}{it}{behind}",
+                    if at == 0 && !it.starts_with('/') { "/" } else { "" }
+                )
+            }));
+        }
+        spellings.push(format!("{before}%{code:02x}{behind}"));
+        spellings.push(format!("{before}%25{code:02X}{behind}"));
+    }
+    spellings.retain(|path| path.starts_with('/') && path.parse::<Uri>().is_ok());
+    spellings
+}
+
+#[actix_web::test]
+async fn no_spelling_of_an_address_is_counted_elsewhere() {
+    let mut quotas = Quotas::default();
+    for (name, ..) in BudgetName::TABLE {
+        quotas.set(name, Some(u32::MAX));
+    }
+    let api = Api::with(quotas, ApiConfig::default());
+    let app = test::init_service(crate::app(api.state.clone())).await;
+    let mut reached = 0;
+    for endpoint in &TABLE {
+        let path = endpoint.pattern.replace("{id}", "x").replace("{asset}", "page.css");
+        for spelling in spellings(&path) {
+            let request = method(endpoint.method.clone(), &spelling);
+            let response = test::call_service(&app, request.to_request()).await;
+            let budget = response.headers().get("ratelimit").map_or("", |it| it.to_str().unwrap());
+            let budget = budget.split('"').nth(1).map(str::to_owned);
+            // The router's own word on where the call went.
+            let routed = response.request().match_pattern();
+            let found = TABLE
+                .iter()
+                .find(|it| Some(it.pattern) == routed.as_deref() && it.method == endpoint.method);
+            reached += usize::from(found.is_some());
+            let own = found.map_or(Some(BudgetName::Default), |found| found.budget);
+            let own = own.map(|own| own.as_str().to_owned());
+            assert_eq!(budget, own, "{} {spelling}", endpoint.method);
+        }
+    }
+    assert!(reached > 10 * TABLE.len(), "{reached}");
 }

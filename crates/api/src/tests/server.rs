@@ -4,6 +4,7 @@ use std::{net::TcpListener, time::Duration};
 
 use actix_web::{dev::ServerHandle, rt};
 use application::limits::Quotas;
+use futures_util::future::join_all;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -11,6 +12,9 @@ use tokio::{
 
 use super::{Api, stubs::Fault};
 use crate::ApiConfig;
+
+/// More than enough for the server, and far less than it gives idle connections.
+const DEADLINE: Duration = Duration::from_secs(8);
 
 struct Running {
     api: Api,
@@ -36,7 +40,7 @@ impl Running {
         let mut answer = Vec::new();
         // A reset after the answer is the end as well.
         let _ = socket.read_to_end(&mut answer).await;
-        String::from_utf8(answer).unwrap()
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     async fn stop(self) {
@@ -71,5 +75,56 @@ async fn a_body_that_stops_coming_is_answered_and_its_connection_closed() {
     assert!(slow.contains("\"code\":\"body_too_slow\""), "{slow}");
     let large = running.exchange(&format!("{head}Content-Length: 20000000\r\n\r\n")).await;
     assert!(large.starts_with("HTTP/1.1 413 "), "{large}");
+    running.stop().await;
+}
+
+#[actix_web::test]
+async fn a_body_that_nobody_reads_does_not_hold_the_connection() {
+    let running = start(ApiConfig::default());
+    let length = "Content-Length: 20";
+    let chunked = "Transfer-Encoding: chunked";
+    let bodies = [
+        (length, ""),
+        (length, "half of it"),
+        (chunked, ""),
+        (chunked, "5\r\nhello\r\n"),
+        (chunked, "ffff\r\nhello"),
+    ];
+    let calls = [
+        ("POST /nope", "404"),
+        ("GET /health", "200"),
+        ("HEAD /health", "200"),
+        ("PUT /health", "405"),
+        ("GET /api/auth/me", "401"),
+        ("GET /docs/swagger-ui-bundle.js", "200"),
+        ("POST /api/auth/login", "415"),
+    ];
+    let exchanges = calls.iter().flat_map(|(call, status)| {
+        let running = &running;
+        bodies.iter().map(move |(announced, begun)| async move {
+            let request = format!("{call} HTTP/1.1\r\nHost: x\r\n{announced}\r\n\r\n{begun}");
+            let answer = tokio::time::timeout(DEADLINE, running.exchange(&request)).await;
+            let answer = answer.unwrap_or_else(|_| panic!("{call} {announced} {begun} hangs"));
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert!(answer.to_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
+        })
+    });
+    join_all(exchanges).await;
+    running.stop().await;
+}
+
+#[actix_web::test]
+async fn a_connection_serves_on_behind_a_body_that_was_read() {
+    let running = start(ApiConfig::default());
+    let head = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let last = "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for body in [
+        "Content-Length: 2\r\n\r\n{}",
+        "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
+    ] {
+        let answers = running.exchange(&format!("{head}{body}{last}")).await;
+        assert!(answers.starts_with("HTTP/1.1 422 "), "{answers}");
+        assert!(answers.contains("HTTP/1.1 200 OK"), "{answers}");
+    }
     running.stop().await;
 }

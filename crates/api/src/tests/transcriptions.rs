@@ -107,6 +107,33 @@ async fn bodies_are_bounded_in_size_depth_and_kind() {
 }
 
 #[actix_web::test]
+async fn a_body_in_another_charset_is_a_415() {
+    let api = Api::new();
+    for (parameters, status) in [
+        ("", 422),
+        ("; charset=utf-8", 422),
+        (";Charset=\"UTF-8\"", 422),
+        ("; profile=x; charset = utf8", 422),
+        ("; charset=utf-16", 415),
+        ("; charset=\"utf-16\"", 415),
+        (";CHARSET=iso-8859-1", 415),
+        ("; charset=utf-8; charset=utf-16", 415),
+        ("; charset=", 415),
+    ] {
+        for (media, body) in
+            [("application/json", "{}"), ("application/x-www-form-urlencoded", "a=b")]
+        {
+            let content_type = format!("{media}{parameters}");
+            let request = TestRequest::post()
+                .uri("/api/auth/login")
+                .insert_header((header::CONTENT_TYPE, content_type.clone()))
+                .set_payload(body);
+            assert_eq!(api.send(request).await.status, status, "{content_type}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn a_completed_one_shows_its_facts_and_answers_304_when_seen() {
     let api = Api::new();
     let token = api.token("ada@example.com").await;

@@ -1,7 +1,8 @@
-//! Problem details (RFC 9457): the one shape of everything that goes wrong, and the only place
-//! where a status is chosen.
+//! Problem details (RFC 9457): the one shape of everything that goes wrong.
 
-use std::{borrow::Cow, error::Error, fmt, time::Duration};
+mod failure;
+
+use std::{borrow::Cow, fmt, time::Duration};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -11,7 +12,6 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
-use application::{ErrorKind, UseCaseError};
 use domain::Invalid;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -23,9 +23,6 @@ const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Most faults that one answer lists.
 const MAX_FAULTS: usize = 100;
-
-/// When to come back after a failure that may pass, where nobody knows better.
-const PASSING: Duration = Duration::from_secs(5);
 
 /// One broken rule of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,72 +224,10 @@ impl ResponseError for ApiError {
         for (name, value) in &self.rest.headers {
             response.insert_header((name.clone(), value.clone()));
         }
-        if matches!(self.status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) {
-            // The rest of the body is not worth waiting for.
-            response.force_close();
-        }
         let mut response = response.finish();
         response.extensions_mut().insert(self.body());
         response
     }
-}
-
-impl<E: UseCaseError> From<E> for ApiError {
-    fn from(error: E) -> Self {
-        let kind = error.kind();
-        match kind {
-            ErrorKind::Internal => {
-                log_failure(&error);
-                Self { code: error.code(), ..Self::internal() }
-            }
-            ErrorKind::Unavailable => {
-                log_failure(&error);
-                let detail = "The service cannot do this right now. Please try again shortly.";
-                Self::new(status(kind), error.code(), detail)
-                    .retry_after(error.retry_after().unwrap_or(PASSING))
-            }
-            ErrorKind::Unauthenticated if error.code() == "invalid_token" => {
-                Self::unauthenticated()
-            }
-            ErrorKind::Unauthenticated => {
-                Self::new(status(kind), error.code(), sentence(&error.to_string())).challenge()
-            }
-            ErrorKind::Invalid
-            | ErrorKind::Forbidden
-            | ErrorKind::NotFound
-            | ErrorKind::Conflict => {
-                Self::new(status(kind), error.code(), sentence(&error.to_string()))
-            }
-        }
-    }
-}
-
-/// The only table from kinds of failure to statuses.
-fn status(kind: ErrorKind) -> StatusCode {
-    match kind {
-        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::Conflict => StatusCode::CONFLICT,
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-fn log_failure(error: &dyn Error) {
-    let causes = causes(error);
-    tracing::error!(event = "use_case_failed", error = %error, causes, "a use case failed");
-}
-
-fn causes(error: &dyn Error) -> String {
-    let mut chain = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        chain.push(cause.to_string());
-        next = cause.source();
-    }
-    chain.join(": ")
 }
 
 /// Whole seconds, rounded up, at least one: a client that obeys is not refused again.
