@@ -118,6 +118,21 @@ impl JobFolder {
         finished.await.map_err(|error| local("finish audio", &error))
     }
 
+    /// Removes the folder if nothing is in it: another attempt may be writing there.
+    pub(super) async fn remove_empty(&self) -> io::Result<()> {
+        match fs::remove_dir(&self.0).await {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+                ) =>
+            {
+                Ok(())
+            }
+            removed => removed,
+        }
+    }
+
     /// Removes the folder with all that is in it, if it is there.
     pub(super) async fn remove(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.0).await {
@@ -127,11 +142,19 @@ impl JobFolder {
     }
 }
 
-/// A file that is being written.
+/// A file that is being written. It goes when it is dropped, unless it got its final name.
 #[derive(Debug)]
 pub(super) struct Part {
     path: PathBuf,
     pub(super) file: BufWriter<File>,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // An attempt can be dropped at any point, where nothing can be awaited; to unlink one file
+        // is short. One that was renamed, or that a later attempt removed, is not there.
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 /// Makes a folder that no other user of the machine can look into.

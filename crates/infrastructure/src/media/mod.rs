@@ -137,8 +137,11 @@ impl MediaLibrary {
             Some(bytes) => bytes,
             None => self.download(folder, url).await?,
         };
-        let facts = self.look_at(folder).await?;
-        Ok(AudioFile { path: folder.audio(), bytes, facts })
+        let looked = self.look_at(folder).await;
+        if looked.is_err() {
+            tidied(folder.remove().await);
+        }
+        Ok(AudioFile { path: folder.audio(), bytes, facts: looked? })
     }
 
     async fn download(&self, folder: &JobFolder, url: &MediaUrl) -> Result<u64, FetchError> {
@@ -181,14 +184,7 @@ impl MediaSource for MediaLibrary {
             )),
         };
         if fetched.is_err() {
-            folder.remove().await.unwrap_or_else(|error| {
-                tracing::warn!(
-                    event = "media_leftover",
-                    job.id = %job,
-                    %error,
-                    "could not remove the folder of a failed fetch"
-                );
-            });
+            tidied(folder.remove_empty().await);
         }
         fetched
     }
@@ -200,5 +196,12 @@ impl MediaSource for MediaLibrary {
 
     async fn kept(&self) -> Result<Vec<TranscriptionId>, PortFailure> {
         self.work.kept().await.map_err(|error| PortFailure::transient("media.kept", error))
+    }
+}
+
+/// What a failed fetch leaves is swept up later; whoever runs the service should know.
+fn tidied(removed: std::io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(event = "media_leftover", %error, "a failed fetch left something behind");
     }
 }

@@ -60,7 +60,7 @@ async fn a_dropped_fetch_hangs_up_and_the_next_starts_afresh() {
         .await;
     }
     hung_up.recv().await.unwrap();
-    assert_eq!(parts(&world), 1);
+    assert_eq!(parts(&world), 0);
 
     let audio = library.fetch(JOB, &source).await.unwrap();
 
