@@ -3,7 +3,14 @@
 //! It keeps nothing in memory: the name of a job says when it was submitted and when it is due,
 //! so that a job outlives the process. Its text says plainly that it is simulated.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use application::ports::{
     Capabilities, Clock, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest,
@@ -30,20 +37,25 @@ impl MockEngine {
     }
 }
 
-/// A job, as its name tells it: `mock-{submitted}-{due}`, in microseconds since 1970.
+/// A job, as its name tells it: `mock-{submitted}-{due}-{number}`, the instants in microseconds
+/// since 1970.
 struct Ticket {
     submitted: DateTime<Utc>,
     due: DateTime<Utc>,
+    number: u64,
 }
 
 impl Ticket {
     fn issue(submitted: DateTime<Utc>, delay: TimeDelta) -> Self {
+        // Tells apart what is submitted within one instant; means nothing else.
+        static ISSUED: AtomicU64 = AtomicU64::new(0);
         let due = submitted.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        Self { submitted, due }
+        Self { submitted, due, number: ISSUED.fetch_add(1, Ordering::Relaxed) }
     }
 
     fn name(&self) -> String {
-        format!("mock-{}-{}", self.submitted.timestamp_micros(), self.due.timestamp_micros())
+        let (submitted, due) = (self.submitted.timestamp_micros(), self.due.timestamp_micros());
+        format!("mock-{submitted}-{due}-{}", self.number)
     }
 
     /// Reads a name.
@@ -52,11 +64,17 @@ impl Ticket {
     /// `provider_job_missing` for a name that was not given by this engine.
     fn read(name: &str) -> Result<Self, SpeechError> {
         let instant = |micros: &str| DateTime::from_timestamp_micros(micros.parse().ok()?);
-        name.strip_prefix("mock-")
-            .and_then(|rest| rest.split_once('-'))
-            .and_then(|(submitted, due)| {
-                Some(Self { submitted: instant(submitted)?, due: instant(due)? })
+        let read = |rest: &str| {
+            let (submitted, rest) = rest.split_once('-')?;
+            let (due, number) = rest.split_once('-')?;
+            Some(Self {
+                submitted: instant(submitted)?,
+                due: instant(due)?,
+                number: number.parse().ok()?,
             })
+        };
+        name.strip_prefix("mock-")
+            .and_then(read)
             .filter(|ticket| ticket.submitted <= ticket.due)
             .ok_or_else(|| failure(FailureCode::ProviderJobMissing))
     }

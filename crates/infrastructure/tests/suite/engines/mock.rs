@@ -103,13 +103,23 @@ async fn its_words_are_those_of_the_text_one_after_the_other() {
 #[tokio::test]
 async fn a_name_that_it_did_not_give_is_no_job_of_its() {
     let engine = mock(&HandClock::at("2026-11-22T14:36:25Z"));
-    for name in ["", "mock-", "mock-1", "mock-2-1", "mock-1-99999999999999999999", "abc-1-2"] {
+    for name in [
+        "",
+        "mock-",
+        "mock-1",
+        "mock-1-2",
+        "mock-1-2-",
+        "mock-1-2-x",
+        "mock-2-1-0",
+        "mock-1-99999999999999999999-0",
+        "abc-1-2-0",
+    ] {
         let error = engine.result(name, VIDEO).await.expect_err(name);
         assert_eq!(error.code, FailureCode::ProviderJobMissing, "{name}");
         let polled = engine.poll(name, 0, since(), 0.0).await;
         assert_eq!(polled, Ok(PollAnswer::Failed(error)), "{name}");
     }
-    assert_eq!(engine.erase("mock-1-2").await, Ok(()));
+    assert_eq!(engine.erase("mock-1-2-0").await, Ok(()));
 }
 
 #[tokio::test]
