@@ -2,5 +2,6 @@
 
 mod accounts;
 mod engine;
+mod fake_contracts;
 mod memory_contracts;
 mod transcriptions;

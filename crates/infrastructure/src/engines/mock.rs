@@ -28,18 +28,12 @@ const DURATION_MS: u64 = 180_000;
 pub struct MockEngine {
     delay: TimeDelta,
     clock: Arc<dyn Clock>,
-    /// Tells jobs of one instant apart.
-    issued: AtomicU64,
 }
 
 impl MockEngine {
     /// An engine whose jobs take `delay`.
     pub fn new(delay: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            delay: TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX),
-            clock,
-            issued: AtomicU64::new(0),
-        }
+        Self { delay: TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX), clock }
     }
 }
 
@@ -48,17 +42,20 @@ impl MockEngine {
 struct Ticket {
     submitted: DateTime<Utc>,
     due: DateTime<Utc>,
+    number: u64,
 }
 
 impl Ticket {
     fn issue(submitted: DateTime<Utc>, delay: TimeDelta) -> Self {
+        // Tells apart what is submitted within one instant; means nothing else.
+        static ISSUED: AtomicU64 = AtomicU64::new(0);
         let due = submitted.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        Self { submitted, due }
+        Self { submitted, due, number: ISSUED.fetch_add(1, Ordering::Relaxed) }
     }
 
-    fn name(&self, number: u64) -> String {
+    fn name(&self) -> String {
         let (submitted, due) = (self.submitted.timestamp_micros(), self.due.timestamp_micros());
-        format!("mock-{submitted}-{due}-{number}")
+        format!("mock-{submitted}-{due}-{}", self.number)
     }
 
     /// Reads a name.
@@ -67,13 +64,17 @@ impl Ticket {
     /// `provider_job_missing` for a name that was not given by this engine.
     fn read(name: &str) -> Result<Self, SpeechError> {
         let instant = |micros: &str| DateTime::from_timestamp_micros(micros.parse().ok()?);
-        name.strip_prefix("mock-")
-            .and_then(|rest| rest.rsplit_once('-'))
-            .filter(|(_, number)| number.parse::<u64>().is_ok())
-            .and_then(|(instants, _)| instants.split_once('-'))
-            .and_then(|(submitted, due)| {
-                Some(Self { submitted: instant(submitted)?, due: instant(due)? })
+        let read = |rest: &str| {
+            let (submitted, rest) = rest.split_once('-')?;
+            let (due, number) = rest.split_once('-')?;
+            Some(Self {
+                submitted: instant(submitted)?,
+                due: instant(due)?,
+                number: number.parse().ok()?,
             })
+        };
+        name.strip_prefix("mock-")
+            .and_then(read)
             .filter(|ticket| ticket.submitted <= ticket.due)
             .ok_or_else(|| failure(FailureCode::ProviderJobMissing))
     }
@@ -101,8 +102,7 @@ impl SpeechToText for MockEngine {
 
     async fn submit(&self, _request: SubmitRequest<'_>) -> Result<SubmitAnswer, SpeechError> {
         let ticket = Ticket::issue(self.clock.now(), self.delay);
-        let provider_id = ticket.name(self.issued.fetch_add(1, Ordering::Relaxed));
-        Ok(SubmitAnswer { provider_id, check_after: ticket.due - ticket.submitted })
+        Ok(SubmitAnswer { provider_id: ticket.name(), check_after: ticket.due - ticket.submitted })
     }
 
     async fn poll(

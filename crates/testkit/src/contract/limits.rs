@@ -1,4 +1,4 @@
-//! What every [`RateLimiter`](application::ports::RateLimiter) must do.
+//! What every [`RateLimiter`] must do.
 
 use std::time::Duration;
 

@@ -10,12 +10,16 @@
 //! [`Stores`]; for [`user_repository_contract`](crate::user_repository_contract) a pair of the
 //! repository and whatever must live as long; for
 //! [`rate_limiter_contract`](crate::rate_limiter_contract) a pair of the limiter and its
-//! [`TestClock`]. A case panics where the adapter breaks its promise.
+//! [`TestClock`]; the other macros say it themselves. A case panics where the adapter breaks its promise.
 
+pub mod events;
 pub mod jobs;
 pub mod limits;
 mod macros;
+pub mod media;
 mod samples;
+pub mod security;
+pub mod speech;
 mod stores;
 pub mod transcriptions;
 pub mod users;

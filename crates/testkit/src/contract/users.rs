@@ -1,4 +1,4 @@
-//! What every [`UserRepository`](application::ports::UserRepository) must do.
+//! What every [`UserRepository`] must do.
 
 use application::ports::{Clock, InsertUserError, UserRepository};
 use domain::{Email, PasswordDigest, User, UserId, UserParts};

@@ -30,6 +30,16 @@ struct Script {
     fetches: VecDeque<Result<SourceFacts, FetchError>>,
     calls: Vec<MediaCall>,
     kept: BTreeMap<TranscriptionId, PathBuf>,
+    refused: Vec<(Source, FailureCode)>,
+}
+
+impl Script {
+    fn unscripted(&self, source: &Source) -> Result<SourceFacts, FetchError> {
+        match self.refused.iter().find(|(refused, _)| refused == source) {
+            Some((_, code)) => Err(fetch_error(*code)),
+            None => Ok(SourceFacts { title: None, duration_ms: Some(1_000) }),
+        }
+    }
 }
 
 /// Has the audio of every source, one second long and without a title, except where the script
@@ -51,6 +61,11 @@ impl ScriptedMedia {
     /// Scripts what the next fetch finds.
     pub fn next_fetch(&self, answer: Result<SourceFacts, FetchError>) {
         lock(&self.script).fetches.push_back(answer);
+    }
+
+    /// Refuses `source`, whenever the script has no answer.
+    pub fn refuse(&self, source: Source, code: FailureCode) {
+        lock(&self.script).refused.push((source, code));
     }
 
     /// Where fetches stop after they arrived and before they have any effect.
@@ -88,8 +103,7 @@ impl MediaSource for ScriptedMedia {
         lock(&self.script).calls.push(MediaCall::Fetch(job, source.clone()));
         self.gate.pass().await;
         let mut script = lock(&self.script);
-        let second = SourceFacts { title: None, duration_ms: Some(1_000) };
-        let facts = script.fetches.pop_front().unwrap_or(Ok(second))?;
+        let facts = script.fetches.pop_front().unwrap_or_else(|| script.unscripted(source))?;
         let path = self.write(job).map_err(|error| FetchError {
             detail: error.to_string(),
             ..fetch_error(FailureCode::LocalResource)

@@ -82,6 +82,7 @@ impl PasswordHasher for PlainHasher {
 /// Issues tokens that say nothing, and remembers whose they are. Accepts none but its own.
 #[derive(Debug)]
 pub struct PlainTokens {
+    instance: u64,
     lifetime: Duration,
     issued: Mutex<HashMap<String, (UserId, DateTime<Utc>)>>,
 }
@@ -89,7 +90,9 @@ pub struct PlainTokens {
 impl PlainTokens {
     /// Tokens that are valid for `lifetime`.
     pub fn lasting(lifetime: Duration) -> Self {
-        Self { lifetime, issued: Mutex::default() }
+        static INSTANCES: AtomicU64 = AtomicU64::new(0);
+        let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
+        Self { instance, lifetime, issued: Mutex::default() }
     }
 }
 
@@ -105,7 +108,9 @@ impl TokenIssuer for PlainTokens {
         let lifetime = TimeDelta::from_std(self.lifetime)
             .map_err(|error| PortFailure::permanent("tokens.issue", error))?;
         let mut issued = lock(&self.issued);
-        let token = format!("plain-token-{}", issued.len());
+        // The number stands there twice, so that no altered token is another one.
+        let number = issued.len();
+        let token = format!("plain-token-{}-{number}-{number}", self.instance);
         issued.insert(token.clone(), (user, now + lifetime));
         Ok(IssuedToken { token, expires_in: self.lifetime })
     }

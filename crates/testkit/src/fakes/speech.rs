@@ -87,8 +87,8 @@ struct Script {
     ledger: Vec<AcceptedJob>,
 }
 
-/// Accepts every job, has finished it when it is asked for the first time, and returns
-/// [`small_transcript`], except where the script says otherwise. Each answer of the script is
+/// Accepts every job, has finished it when it is asked for the first time, returns
+/// [`small_transcript`], and misses every job that it did not accept, except where the script says otherwise. Each answer of the script is
 /// given once, in order.
 pub struct ScriptedSpeech {
     name: &'static str,
@@ -199,6 +199,13 @@ impl Script {
         SubmitAnswer { provider_id, check_after }
     }
 
+    /// Fails for a job that was never accepted.
+    fn known(&self, provider_id: &str) -> Result<(), SpeechError> {
+        let mut accepted = self.ledger.iter();
+        let job = accepted.find(|job| job.provider_id == provider_id);
+        job.map(|_| ()).ok_or_else(|| speech_error(FailureCode::ProviderJobMissing))
+    }
+
     fn enter(&mut self, provider_id: &str, upload_url: Option<&str>) {
         self.ledger.push(AcceptedJob {
             provider_id: provider_id.to_owned(),
@@ -255,15 +262,25 @@ impl SpeechToText for ScriptedSpeech {
         since: DateTime<Utc>,
         _jitter: f64,
     ) -> Result<PollAnswer, SpeechError> {
-        let provider_id = provider_id.to_owned();
-        self.arrive(SpeechCall::Poll { provider_id, polls, since }).await;
-        lock(&self.script).polls.pop_front().unwrap_or(Ok(PollAnswer::Finished))
+        let name = provider_id.to_owned();
+        self.arrive(SpeechCall::Poll { provider_id: name, polls, since }).await;
+        let mut script = lock(&self.script);
+        script.polls.pop_front().unwrap_or_else(|| {
+            Ok(match script.known(provider_id) {
+                Ok(()) => PollAnswer::Finished,
+                Err(missing) => PollAnswer::Failed(missing),
+            })
+        })
     }
 
     async fn result(&self, provider_id: &str, video_url: &str) -> Result<Transcript, SpeechError> {
-        let (provider_id, video_url) = (provider_id.to_owned(), video_url.to_owned());
-        self.arrive(SpeechCall::Result { provider_id, video_url }).await;
-        lock(&self.script).results.pop_front().unwrap_or_else(|| Ok(small_transcript()))
+        let (name, video_url) = (provider_id.to_owned(), video_url.to_owned());
+        self.arrive(SpeechCall::Result { provider_id: name, video_url }).await;
+        let mut script = lock(&self.script);
+        script.results.pop_front().unwrap_or_else(|| {
+            script.known(provider_id)?;
+            Ok(small_transcript())
+        })
     }
 
     async fn erase(&self, provider_id: &str) -> Result<(), SpeechError> {

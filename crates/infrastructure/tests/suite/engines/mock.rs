@@ -108,9 +108,10 @@ async fn a_name_that_it_did_not_give_is_no_job_of_its() {
         "mock-",
         "mock-1",
         "mock-1-2",
+        "mock-1-2-",
+        "mock-1-2-x",
         "mock-2-1-0",
         "mock-1-99999999999999999999-0",
-        "mock-1-2-x",
         "abc-1-2-0",
     ] {
         let error = engine.result(name, VIDEO).await.expect_err(name);
