@@ -76,6 +76,9 @@ impl State {
         if all.iter().any(|s| is_open(s.state)) {
             return Err(IntentError::AlreadyOpen);
         }
+        if all.iter().any(|s| s.id == new.id) {
+            return Err(PortFailure::permanent("jobs.intend", "the identifier is taken").into());
+        }
         let submission = Submission {
             id: new.id,
             job: lease.job,

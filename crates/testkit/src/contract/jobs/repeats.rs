@@ -1,6 +1,6 @@
 //! Calls that are made again because their answer was lost, and calls that are mistakes.
 
-use application::ports::{CommitError, IntentError, StepEffects};
+use application::ports::{CommitError, IntentError, NewSubmission, StepEffects};
 use chrono::TimeDelta;
 use domain::{
     CompletedFacts, Outcome, SourceFacts, Stage, Step, SubmissionId, SubmissionState, Upload,
@@ -53,6 +53,9 @@ pub async fn a_step_that_was_applied_already_changes_nothing_more(stores: &Store
     assert_eq!((parts.stage, parts.failures, &parts.upload), (Stage::Submitting, 0, &None));
     let closed = next.submission.map(|submission| (submission.seq, submission.state));
     assert_eq!(closed, Some((1, SubmissionState::Error)));
+    let spent = NewSubmission { id: intent.id, upload_url: None };
+    let reused = stores.jobs.intend(&next.lease, spent).await;
+    assert!(matches!(reused, Err(IntentError::Failed(_))), "its name is used up: {reused:?}");
     assert_eq!(stores.submit(&next.lease).await.seq, 2);
 }
 
