@@ -13,7 +13,7 @@ use actix_web::{
 use crate::{
     ApiState, flood,
     middleware::{context, limit, principal, unread},
-    routes,
+    routes, watch,
 };
 
 /// Response headers that pages of other origins may read.
@@ -56,6 +56,7 @@ pub fn app(
         .wrap(cors)
         .wrap(from_fn(context::surround))
         .wrap(from_fn(unread::hold))
+        .wrap(from_fn(watch::note))
 }
 
 fn cors(origins: &[String]) -> Cors {

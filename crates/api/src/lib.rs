@@ -17,6 +17,7 @@ mod server;
 mod state;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod wire;
 
 pub use app::app;

@@ -23,10 +23,15 @@ struct Running {
 }
 
 fn start(config: ApiConfig) -> Running {
+    // Longer than any test waits.
+    start_patient(config, DEADLINE * 2)
+}
+
+fn start_patient(config: ApiConfig, stalled: Duration) -> Running {
     let api = Api::with(Quotas::OFF, config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let server = crate::server(listener, api.state.clone(), 1).unwrap();
+    let server = crate::server::patient(listener, api.state.clone(), 1, stalled).unwrap();
     let handle = server.handle();
     rt::spawn(server);
     Running { api, port, handle }
@@ -126,5 +131,39 @@ async fn a_connection_serves_on_behind_a_body_that_was_read() {
         assert!(answers.starts_with("HTTP/1.1 422 "), "{answers}");
         assert!(answers.contains("HTTP/1.1 200 OK"), "{answers}");
     }
+    running.stop().await;
+}
+
+#[actix_web::test]
+async fn a_connection_on_which_nothing_moves_is_cut() {
+    let running = start_patient(ApiConfig::default(), Duration::from_millis(300));
+    let first = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    let begun = format!("{first}GET /hea");
+    let answer = tokio::time::timeout(DEADLINE, running.exchange(&begun))
+        .await
+        .expect("a head that does not end");
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{answer}");
+
+    let large = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(16);
+    let mut socket = TcpStream::connect(("127.0.0.1", running.port)).await.unwrap();
+    socket.write_all(large.as_bytes()).await.unwrap();
+    // A reader that takes nothing at all: what stays in this process is never written.
+    let cut = async {
+        while socket.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, cut).await.expect("an answer that is not read");
+    running.stop().await;
+}
+
+#[actix_web::test]
+async fn a_request_that_is_worked_on_is_not_cut() {
+    let body_deadline = Duration::from_millis(900);
+    let config = ApiConfig { body_deadline, ..ApiConfig::default() };
+    let running = start_patient(config, Duration::from_millis(100));
+    let head = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let slow = running.exchange(&format!("{head}Content-Length: 9\r\n\r\n{{")).await;
+    assert!(slow.starts_with("HTTP/1.1 408 "), "{slow}");
     running.stop().await;
 }
