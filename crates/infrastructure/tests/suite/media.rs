@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
-mod disk;
 mod contract;
+mod disk;
 mod fetching;
 mod guard;
 mod keeping;
