@@ -1,7 +1,7 @@
 //! What every adapter of a port must do, as ordinary functions that anyone can run over an adapter
 //! of their own, and macros that make one test of each.
 //!
-//! ```ignore
+//! ```text
 //! testkit::job_store_contract!(sqlite, crate::a_fresh_store());
 //! ```
 //! The expression is an `async` block or call, evaluated anew for every case. For
