@@ -319,6 +319,8 @@ impl Job {
             PollStep::Resubmit { run_at, .. } => {
                 self.0.failures += 1;
                 self.0.await_until = None;
+                // The upload may be what it failed at.
+                self.0.upload = None;
                 transcription.count_retry(now);
                 self.schedule(run_at);
                 Ok(Outcome::Free)

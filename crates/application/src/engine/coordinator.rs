@@ -73,8 +73,7 @@ impl Engine {
     /// Fills the free slots.
     async fn claim(self: &Arc<Self>) -> Result<usize, PortFailure> {
         let busy = u32::try_from(self.held.count()).unwrap_or(u32::MAX);
-        let (slots, provider_cap) = self.limits();
-        let slots = slots.saturating_sub(busy);
+        let slots = self.config.slots.saturating_sub(busy);
         if slots == 0 || self.stopping.is_cancelled() {
             return Ok(0);
         }
@@ -86,7 +85,7 @@ impl Engine {
                 slots,
                 lease: self.config.lease,
                 per_owner: self.config.per_owner,
-                provider_cap,
+                provider_cap: self.provider_cap(),
             })
             .await?;
         let count = claimed.len();

@@ -58,6 +58,17 @@ impl HeldLeases {
         }
     }
 
+    /// Releases a lease when it is dropped.
+    pub(super) fn guard(&self, job: TranscriptionId, epoch: Epoch) -> impl Drop + use<'_> {
+        struct Guard<'a>(&'a HeldLeases, TranscriptionId, Epoch);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                self.0.release(self.1, self.2);
+            }
+        }
+        Guard(self, job, epoch)
+    }
+
     pub(super) fn count(&self) -> usize {
         self.lock().len()
     }

@@ -40,7 +40,8 @@ pub struct StageDeadlines {
     pub fetch: Duration,
     /// Bringing it to the engine.
     pub upload: Duration,
-    /// Asking the engine, answer included.
+    /// Asking the engine, answer included. With [`submit::GRACE`] shorter than a drain, which must
+    /// not part a request from its answer.
     pub submit: Duration,
     /// Reading and storing the result.
     pub store: Duration,
@@ -51,7 +52,7 @@ impl Default for StageDeadlines {
         Self {
             fetch: Duration::from_mins(30),
             upload: Duration::from_mins(20),
-            submit: Duration::from_secs(30),
+            submit: Duration::from_secs(18),
             store: Duration::from_mins(1),
         }
     }
@@ -224,17 +225,13 @@ impl Engine {
         *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// How many jobs may be held and how many may be at the speech engine: nothing new during a
-    /// pause, one job at a time after it until the engine takes something again.
-    fn limits(&self) -> (u32, Option<u32>) {
-        let slots = self.config.slots;
-        let cap = self.capabilities.limited_concurrency.then_some(self.config.provider_cap);
+    /// How many jobs may be at the speech engine: during a pause no more than are there already.
+    fn provider_cap(&self) -> Option<u32> {
         let paused = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        match paused {
-            Some(until) if self.clock.now() < until => (slots, Some(0)),
-            Some(_) => (1, cap),
-            None => (slots, cap),
+        if paused.is_some_and(|until| self.clock.now() < until) {
+            return Some(0);
         }
+        self.capabilities.limited_concurrency.then_some(self.config.provider_cap)
     }
 
     fn is_mock(&self) -> bool {
@@ -283,6 +280,12 @@ fn duration(delta: TimeDelta) -> Duration {
 mod tests {
     use super::EngineConfig;
     use std::time::Duration;
+
+    #[test]
+    fn a_drain_waits_for_every_answer_of_the_engine() {
+        let EngineConfig { deadlines, drain, .. } = EngineConfig::default();
+        assert!(deadlines.submit + super::submit::GRACE < drain);
+    }
 
     #[test]
     fn a_request_leaves_only_under_a_young_intent_and_a_sure_lease() {

@@ -16,7 +16,10 @@ use crate::ports::{
 
 /// How often something is written down while the database is away; a fence that falls ends it
 /// earlier.
-const COMMIT_TRIES: u32 = 5;
+pub(super) const COMMIT_TRIES: u32 = 5;
+
+/// The same for the engine's acceptance of a job.
+const PAID_TRIES: u32 = 50;
 
 /// A job while this process holds it.
 pub(super) struct Run {
@@ -94,6 +97,9 @@ impl Engine {
                 "work begins"
             );
         }
+        // Released however this ends: a lease that is kept alive by the heartbeat and worked on by
+        // nobody would never be reaped.
+        let held = self.held.guard(id, epoch);
         let worked = AssertUnwindSafe(self.advance(&mut run)).catch_unwind().await;
         let halted = match worked {
             Ok(Ok(())) => None,
@@ -103,7 +109,7 @@ impl Engine {
         if let Some(halt) = halted {
             self.halt(&run, halt).await;
         }
-        self.held.release(id, epoch);
+        drop(held);
         self.events.publish(Hint::Changed(id));
         // A slot is free, and the job may be ready for its next stage.
         self.events.publish(Hint::Ready);
@@ -116,11 +122,17 @@ impl Engine {
         step: impl Fn() -> Step,
         effects: impl Fn() -> StepEffects,
     ) -> Result<Outcome, Halt> {
+        // What was paid for is worth waiting as long as the lease holds.
+        let paid = matches!(step(), Step::Submitted { .. });
+        let limit = if paid { PAID_TRIES } else { COMMIT_TRIES };
         let mut tries = 0;
         loop {
             tries += 1;
             match self.jobs.commit(&run.lease, step(), effects()).await {
-                Err(CommitError::Failed(failure)) => self.breathe(run, tries, failure).await?,
+                Err(CommitError::Failed(failure)) if tries >= limit => {
+                    return Err(Halt::Store(failure));
+                }
+                Err(CommitError::Failed(failure)) => self.breathe(run, failure).await?,
                 Err(CommitError::LeaseLost) => return Err(Halt::Lost),
                 Ok(outcome) => return Ok(outcome),
             }
@@ -128,14 +140,9 @@ impl Engine {
     }
 
     /// Waits before something is written down again, if that may help and is still allowed.
-    pub(super) async fn breathe(
-        &self,
-        run: &Run,
-        tries: u32,
-        failure: PortFailure,
-    ) -> Result<(), Halt> {
+    pub(super) async fn breathe(&self, run: &Run, failure: PortFailure) -> Result<(), Halt> {
         let left = run.fence.remaining();
-        if !failure.is_transient() || tries >= COMMIT_TRIES || left.is_zero() {
+        if !failure.is_transient() || left.is_zero() {
             return Err(Halt::Store(failure));
         }
         let pause = duration(self.config.retry.backoff(0, self.entropy.unit()));

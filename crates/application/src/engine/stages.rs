@@ -58,7 +58,6 @@ impl Engine {
         let url = self.guarded(run, self.config.deadlines.upload, upload).await?;
         let upload = Upload { url, at: self.clock.now() };
         self.commit_upload(run, Some(upload)).await?;
-        self.resume();
         self.discard(run.lease.job).await;
         Ok(())
     }

@@ -11,14 +11,14 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Engine, duration,
-    run::{Halt, Problem, Run},
+    run::{COMMIT_TRIES, Halt, Problem, Run},
 };
 use crate::ports::{
     IntentError, NewSubmission, SpeechError, StepEffects, SubmitAnswer, SubmitRequest,
 };
 
 /// How much longer than it was given an engine may take to keep its own deadline.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 impl Engine {
     pub(super) async fn submit(&self, run: &mut Run) -> Result<(), Halt> {
@@ -99,7 +99,10 @@ impl Engine {
                     return Err(Halt::Failed(Problem::new(FailureCode::SubmissionUnknown)));
                 }
                 // Nothing was sent: the same intent may be written down again.
-                Err(IntentError::Failed(failure)) => self.breathe(run, tries, failure).await?,
+                Err(IntentError::Failed(failure)) if tries >= COMMIT_TRIES => {
+                    return Err(Halt::Store(failure));
+                }
+                Err(IntentError::Failed(failure)) => self.breathe(run, failure).await?,
             }
         }
     }

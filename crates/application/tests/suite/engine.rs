@@ -307,6 +307,37 @@ async fn nothing_new_is_fetched_while_the_key_is_refused() {
 }
 
 #[tokio::test]
+async fn an_upload_does_not_end_the_wait_for_a_payment() {
+    let bench = Bench::default().await;
+    bench.fakes.speech.next_submit(Err(speech_error(FailureCode::ProviderPaymentRequired)));
+    bench.enqueue().await;
+    let engine = bench.engine();
+    engine.run_pending().await.unwrap();
+    assert_eq!(bench.fakes.speech.count(SpeechMethod::Upload), 1);
+    for _ in 0..3 {
+        bench.enqueue().await;
+    }
+    engine.run_pending().await.unwrap();
+    assert_eq!(bench.fakes.speech.count(SpeechMethod::Upload), 1);
+}
+
+#[tokio::test]
+async fn a_result_that_is_paid_for_is_read_while_the_key_is_refused() {
+    let bench = Bench::default().await;
+    let check_after = TimeDelta::minutes(1);
+    bench.fakes.speech.next_poll(Ok(PollAnswer::Pending { check_after }));
+    let paid = bench.enqueue().await;
+    let engine = bench.engine();
+    engine.run_pending().await.unwrap();
+    bench.fakes.speech.next_submit(Err(speech_error(FailureCode::ProviderAuth)));
+    bench.enqueue().await;
+    engine.run_pending().await.unwrap();
+    bench.fakes.clock.advance(check_after);
+    engine.run_pending().await.unwrap();
+    assert_eq!(bench.status(paid).await, Status::Completed);
+}
+
+#[tokio::test]
 async fn a_job_that_waits_for_a_day_is_given_up() {
     let bench = Bench::default().await;
     for _ in 0..999 {
@@ -327,7 +358,9 @@ async fn a_failure_of_the_engine_is_submitted_once_more_and_no_oftener() {
     let id = bench.enqueue().await;
     bench.hours(&bench.engine(), 5).await;
     assert_eq!(bench.failure(id).await, (FailureCode::ProviderFailed, Stage::Transcribing));
-    assert_eq!(bench.fakes.speech.accepted().len(), 2);
+    let uploads: Vec<_> = bench.fakes.speech.accepted().into_iter().map(|j| j.upload_url).collect();
+    assert_eq!(uploads.len(), 2);
+    assert_ne!(uploads[0], uploads[1], "the upload may be what it failed at");
 }
 
 #[tokio::test]
