@@ -2,7 +2,8 @@
 //!
 //! Every method is one atomic change: an adapter opens and closes its own transaction, and none
 //! crosses a port. A port's error has a variant for each thing that a use case does differently;
-//! the rest is [`PortFailure`]. Absence is `Ok(None)`. Each MUST has a case in the port's contract
+//! the rest is [`PortFailure`]. Absence is `Ok(None)`. Each MUST of a port that keeps or
+//! moves something has a case in its contract
 //! suite, which anyone can run over an adapter of their own (crate `testkit`).
 
 mod events;
