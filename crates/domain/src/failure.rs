@@ -69,7 +69,7 @@ failure_codes! {
         "The source could not be fetched.";
     /// The server of the source answers that there is no such file, or not for us.
     SourceRefused = "source_refused", Permanent,
-        "The server of the source refused to hand out the file.";
+        "The server of the source answers that there is no such file, or not for this service.";
     /// The server of the source asks to slow down.
     SourceThrottled = "source_throttled", Throttled,
         "The server of the source asks to slow down.";
@@ -135,7 +135,7 @@ failure_codes! {
         "A stage of the job took too long.";
     /// The job as a whole took longer than it may.
     DeadlineExceeded = "deadline_exceeded", Permanent,
-        "The job took too long.";
+        "The job was not done within a day.";
     /// The process died with this job three times.
     WorkerCrashLoop = "worker_crash_loop", Permanent,
         "The service stopped unexpectedly each time it worked on this recording.";
@@ -193,7 +193,10 @@ impl Failure {
     /// Whether a new job with the same options may succeed. An unknown submission is not: the
     /// user must first see whether it was paid for.
     pub fn retriable(&self) -> bool {
-        !matches!(self.code.class(), FailureClass::Permanent | FailureClass::Ambiguous)
+        match self.code {
+            FailureCode::DeadlineExceeded | FailureCode::ProviderTimeout => true,
+            code => !matches!(code.class(), FailureClass::Permanent | FailureClass::Ambiguous),
+        }
     }
 
     /// The sentence shown to the user.
@@ -230,6 +233,7 @@ mod tests {
     fn an_unknown_submission_is_not_offered_for_a_retry() {
         assert!(!Failure::new(FailureCode::SubmissionUnknown, Stage::Submitting).retriable());
         assert!(Failure::new(FailureCode::ProviderUnavailable, Stage::Uploading).retriable());
+        assert!(Failure::new(FailureCode::DeadlineExceeded, Stage::Fetching).retriable());
     }
 
     #[test]

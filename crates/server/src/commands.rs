@@ -1,6 +1,8 @@
 //! What the commands do. Each prints its result on stdout; logs go to stderr.
 
 use std::{
+    fmt,
+    io::{self, Write},
     net::{TcpListener, ToSocketAddrs},
     process::ExitCode,
     sync::Arc,
@@ -33,7 +35,7 @@ pub async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCod
         Command::Serve => serve(settings).await,
         Command::Openapi => openapi(),
         Command::Config => {
-            print!("{}", settings.describe());
+            say(settings.describe().trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Health(args) => health(&settings, Duration::from_secs(args.timeout)).await,
@@ -46,7 +48,7 @@ pub async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCod
 /// # Errors
 /// When it cannot be written.
 pub fn openapi() -> anyhow::Result<ExitCode> {
-    println!("{}", api::openapi().to_pretty_json()?);
+    say(api::openapi().to_pretty_json()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -121,13 +123,24 @@ async fn health(settings: &Settings, deadline: Duration) -> anyhow::Result<ExitC
     let answer = match client.get(&url).send().await {
         Ok(answer) => answer,
         Err(error) => {
-            println!("not reachable at {url}: {}", error.without_url());
+            say(format_args!(
+                "not reachable at {url}: {:#}",
+                anyhow::Error::new(error.without_url())
+            ))?;
             return Ok(ExitCode::FAILURE);
         }
     };
     let ready = answer.status().is_success();
-    println!("{}", answer.text().await?);
+    say(answer.text().await?)?;
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints a result; whoever stopped reading it wants no more.
+fn say(result: impl fmt::Display) -> io::Result<()> {
+    match writeln!(io::stdout(), "{result}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        said => said,
+    }
 }
 
 /// A service that listens everywhere is asked on loopback.
@@ -142,11 +155,13 @@ fn health_url(host: &str, port: u16) -> String {
 }
 
 async fn migrate(settings: &Settings, action: Migrate) -> anyhow::Result<ExitCode> {
-    let config = SqliteConfig { lock: false, ..SqliteConfig::new(&settings.storage.database_file) };
+    // A running service can be looked at and brought up to date, but not have its tables taken away.
+    let lock = matches!(action, Migrate::Down { .. });
+    let config = SqliteConfig { lock, ..SqliteConfig::new(&settings.storage.database_file) };
     let store = SqliteStore::open(config, Arc::new(SystemClock)).await?;
     let db = store.connection();
     match action {
-        Migrate::Up => println!("{} applied", migration::up(db).await?),
+        Migrate::Up => say(format_args!("{} applied", migration::up(db).await?))?,
         Migrate::Down { steps } => {
             let applied =
                 migration::status(db).await?.iter().filter(|(_, applied)| *applied).count();
@@ -155,11 +170,11 @@ async fn migrate(settings: &Settings, action: Migrate) -> anyhow::Result<ExitCod
                 "cannot take {steps} back: {applied} applied; nothing was changed"
             );
             migration::down(db, steps).await?;
-            println!("{steps} taken back");
+            say(format_args!("{steps} taken back"))?;
         }
         Migrate::Status => {
             for (name, applied) in migration::status(db).await? {
-                println!("{} {name}", if applied { "applied" } else { "pending" });
+                say(format_args!("{} {name}", if applied { "applied" } else { "pending" }))?;
             }
         }
     }

@@ -13,7 +13,9 @@ use crate::{
     },
     middleware::principal::Caller,
     problem::{ApiError, Fault},
-    wire::accounts::{LoginForm, LoginRequest, RegisterRequest, TokenPair, UserBody},
+    wire::accounts::{
+        LoginForm, LoginMultipart, LoginRequest, RegisterRequest, TokenPair, UserBody,
+    },
 };
 
 /// Opens an account
@@ -39,7 +41,7 @@ pub(crate) async fn register(
 #[utoipa::path(post, path = "/api/auth/login", tag = "accounts", operation_id = "login",
     request_body(description = "The credentials.", content(
         (LoginForm = "application/x-www-form-urlencoded"),
-        (LoginForm = "multipart/form-data"),
+        (LoginMultipart = "multipart/form-data"),
         (LoginRequest = "application/json"))),
     responses((status = 200, description = "Signed in.", body = TokenPair)))]
 pub(crate) async fn login(

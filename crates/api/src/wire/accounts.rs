@@ -34,6 +34,18 @@ pub(crate) struct LoginForm {
     password: String,
 }
 
+/// The same form as multipart.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body that is read member by member")]
+pub(crate) struct LoginMultipart {
+    /// The e-mail address.
+    #[schema(example = "ada@example.com")]
+    username: String,
+    /// The password.
+    #[schema(format = Password, example = "Test123!")]
+    password: String,
+}
+
 /// The two members of the form as JSON.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a body that is read member by member")]

@@ -18,11 +18,11 @@ pub(crate) struct TranscriptionRequest {
     /// file on a public address.
     #[schema(max_length = 2048, example = "https://www.youtube.com/watch?v=dQw4w9WgXcQ")]
     video_url: String,
-    /// `auto`, or a BCP 47 tag such as `fr`.
-    #[schema(default = "auto", example = "auto")]
+    /// `auto`, which is the default, or a BCP 47 tag such as `fr`.
+    #[schema(example = "auto")]
     language: Option<String>,
-    /// Whether speakers are told apart.
-    #[schema(default = false, example = true)]
+    /// Whether speakers are told apart; by default they are not.
+    #[schema(example = true)]
     speaker_labels: Option<bool>,
     /// How many speakers there are; needs `speaker_labels`.
     #[schema(minimum = 1, maximum = 30, example = 2)]
