@@ -101,7 +101,8 @@ impl JobFolder {
         let mut entries = fs::read_dir(&self.0).await?;
         while let Some(entry) = entries.next_entry().await? {
             if entry.file_name().to_string_lossy().ends_with(PART) {
-                fs::remove_file(entry.path()).await?;
+                // Another attempt, which ends just now, removes its own.
+                if_there(fs::remove_file(entry.path()).await)?;
             }
         }
         Ok(())
@@ -116,6 +117,11 @@ impl JobFolder {
             fs::rename(&part.path, self.audio()).await
         };
         finished.await.map_err(|error| local("finish audio", &error))
+    }
+
+    /// Removes a complete file, if there is one.
+    pub(super) async fn remove_audio(&self) -> io::Result<()> {
+        if_there(fs::remove_file(self.audio()).await)
     }
 
     /// Removes the folder if nothing is in it: another attempt may be writing there.
@@ -135,10 +141,15 @@ impl JobFolder {
 
     /// Removes the folder with all that is in it, if it is there.
     pub(super) async fn remove(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.0).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        }
+        if_there(fs::remove_dir_all(&self.0).await)
+    }
+}
+
+/// What is gone already needs no removal.
+fn if_there(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

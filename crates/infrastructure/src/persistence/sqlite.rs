@@ -99,6 +99,7 @@ impl SqliteStore {
         let writer = Writer::open(options(&path)).await.map_err(unusable)?;
         let read_only = options(&path).pragma("query_only", "ON");
         let readers = config.readers.max(1);
+        // Readers begin no transaction, so they need no hook that looks for one left open.
         let reader = connect(read_only, readers, |pool| pool).await.map_err(unusable)?;
         Ok(Self { writer, reader: Reader(reader), clock, _lock: lock })
     }
@@ -109,6 +110,7 @@ impl SqliteStore {
     }
 
     /// A connection that cannot write, for looking at the schema without waiting for a writer.
+    /// Statements only: nobody would undo a transaction that is left open on it.
     pub fn read_connection(&self) -> &DatabaseConnection {
         &self.reader.0
     }
@@ -168,7 +170,7 @@ async fn connect(
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .map_sqlx_sqlite_opts(move |_| options.clone())
-        .map_sqlx_sqlite_pool_opts(move |pool| hooks(writer::only_idle(pool)));
+        .map_sqlx_sqlite_pool_opts(move |pool| hooks(pool));
     Database::connect(pool).await
 }
 

@@ -10,6 +10,7 @@ use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, JoinType, PaginatorTrait,
     QueryFilter, QueryOrder, QueryResult, QuerySelect, RelationDef, Select,
 };
+use uuid::Uuid;
 
 use super::{
     SqliteStore,
@@ -17,7 +18,7 @@ use super::{
         transcriptions::{Column, Entity, Model},
         transcripts,
     },
-    fault::{Stop, bounded},
+    fault::{CorruptRow, Stop, StoreError, bounded, unreadable},
     rows::{transcriptions::restore, transcripts as transcript_rows},
 };
 
@@ -62,14 +63,22 @@ impl TranscriptionRepository for SqliteStore {
     ) -> Result<Page<Transcription>, PortFailure> {
         bounded("transcriptions.list", async {
             let size = usize::from(page.size.get());
-            let rows = on_page(owner, filter, page).all(self.reader.db()).await?;
-            let more = rows.len() > size;
-            let items = rows.into_iter().take(size).map(restore).collect::<Result<Vec<_>, _>>()?;
-            let next = items
-                .last()
-                .filter(|_| more)
-                .map(|last| Cursor { created_at: last.parts().created_at, id: last.parts().id });
-            Ok::<_, Stop<PortFailure>>(Page { items, next })
+            let mut page = *page;
+            loop {
+                let rows = on_page(owner, filter, &page).into_model::<Listed>();
+                let mut rows = rows.all(self.reader.db()).await?;
+                let more = rows.len() > size;
+                rows.truncate(size);
+                let last = rows.iter().rev().find_map(Listed::place);
+                if more && last.is_none() {
+                    // None of these can be read, and none tells where the next page begins.
+                    page.skip = page.skip.saturating_add(u64::from(page.size.get()));
+                    continue;
+                }
+                let items = rows.into_iter().filter_map(|row| row.read().transpose());
+                let items = items.collect::<Result<_, _>>()?;
+                return Ok::<_, Stop<PortFailure>>(Page { items, next: last.filter(|_| more) });
+            }
         })
         .await
     }
@@ -137,5 +146,52 @@ impl FromQueryResult for WithText {
     fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         let row = Model::from_query_result(result, prefix)?;
         Ok(Self { row, text: result.try_get(prefix, "transcript_text")? })
+    }
+}
+
+/// A row of a list. One that cannot be read still has a place, so that the list goes on behind it.
+struct Listed {
+    id: Uuid,
+    created_at: Option<DateTime<Utc>>,
+    row: Result<Model, DbErr>,
+}
+
+impl FromQueryResult for Listed {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            id: result.try_get(prefix, "id")?,
+            created_at: result.try_get(prefix, "created_at").ok(),
+            row: Model::from_query_result(result, prefix),
+        })
+    }
+}
+
+impl Listed {
+    fn place(&self) -> Option<Cursor> {
+        let created_at = self.created_at?;
+        Some(Cursor { created_at, id: TranscriptionId::from_uuid(self.id) })
+    }
+
+    /// Nothing where the row cannot be read: it must not hide the others from their owner.
+    fn read(self) -> Result<Option<Transcription>, StoreError> {
+        let why = "a column cannot be read";
+        let row = match self.row {
+            Err(error) if unreadable(&error) => {
+                Err(CorruptRow { table: "transcriptions", id: self.id, why })
+            }
+            row => Ok(row?),
+        };
+        match row.and_then(restore) {
+            Ok(transcription) => Ok(Some(transcription)),
+            Err(corrupt) => {
+                tracing::error!(
+                    event = "transcription_row_corrupt",
+                    job.id = %self.id,
+                    error = %corrupt,
+                    "a transcription is left out of a list because its row cannot be read"
+                );
+                Ok(None)
+            }
+        }
     }
 }

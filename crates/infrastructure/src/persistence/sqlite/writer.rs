@@ -33,7 +33,7 @@ impl Writer {
     pub(super) async fn open(options: SqliteConnectOptions) -> Result<Self, DbErr> {
         let commits = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&commits);
-        let db = connect(options, 1, move |pool| count_commits(pool, &counter)).await?;
+        let db = connect(options, 1, move |pool| count_commits(only_idle(pool), &counter)).await?;
         Ok(Self { db, commits })
     }
 
@@ -89,7 +89,7 @@ fn count_commits(pool: PoolOptions<Sqlite>, commits: &Arc<AtomicU64>) -> PoolOpt
 
 /// Keeps connections out of use that are inside a transaction: the pool closes them, which undoes
 /// the transaction, and opens others.
-pub(super) fn only_idle(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+fn only_idle(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     pool.after_release(|connection, _| {
         Box::pin(async move {
             // Answered after everything that was asked for, such as a commit that nobody waits for

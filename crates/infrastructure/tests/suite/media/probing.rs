@@ -149,6 +149,14 @@ async fn an_ffprobe_that_hangs_is_ended() {
 }
 
 #[tokio::test]
+async fn nothing_is_kept_of_a_fetch_whose_time_ends_during_the_look() {
+    let world = probed_by("touch ../looking; exec sleep 60")
+        .limits(|limits| limits.total = Duration::from_millis(800));
+    assert_eq!(refusal(&world).await, FailureCode::SourceUnreachable);
+    assert!(world.config.work_dir.join("looking").exists(), "the file was complete");
+}
+
+#[tokio::test]
 async fn output_without_end_neither_blocks_nor_fills_the_memory() {
     let flood = |to: &str| format!("head -c 20000000 /dev/zero {to}");
     let noisy = format!("{}\n{}", flood(">&2"), saying(SPEECH));

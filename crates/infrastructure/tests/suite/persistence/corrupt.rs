@@ -3,10 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use application::ports::{
-    ClaimRequest, Claimed, Clock, JobStore, NewSubmission, StepEffects, TickReport, UserRepository,
+    CancelOutcome, ClaimRequest, Claimed, Clock, JobStore, NewSubmission, StepEffects, TickReport,
+    TranscriptionRepository, UserRepository,
 };
 use chrono::TimeDelta;
-use domain::{Failure, FailureCode, Job, Stage, Step, SubmissionId, TranscriptionId, WorkerId};
+use domain::{
+    Failure, FailureCode, Job, ListFilter, PageRequest, PageSize, Stage, Status, Step,
+    SubmissionId, TranscriptionId, UserId, WorkerId,
+};
 use infrastructure::persistence::SqliteStore;
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
@@ -36,6 +40,8 @@ const SUBMISSION: [&str; 3] = [
 struct Scene {
     store: SqliteStore,
     clock: Arc<TestClock>,
+    /// Of the one that is spoilt.
+    owner: UserId,
     spoilt: TranscriptionId,
     sound: TranscriptionId,
     _directory: TempDir,
@@ -44,16 +50,17 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let (store, clock, directory) = fresh().await;
-        let mut ids = Vec::new();
+        let (mut ids, mut owners) = (Vec::new(), Vec::new());
         for _ in 0..2 {
             let user = a_user(clock.now());
             store.insert(&user).await.expect("it is stored");
             let queued = a_transcription(user.parts().id, clock.now());
             store.enqueue(&queued).await.expect("it is queued");
             ids.push(queued.parts().id);
+            owners.push(user.parts().id);
         }
-        let (spoilt, sound) = (ids[0], ids[1]);
-        Self { store, clock, spoilt, sound, _directory: directory }
+        let (owner, spoilt, sound) = (owners[0], ids[0], ids[1]);
+        Self { store, clock, owner, spoilt, sound, _directory: directory }
     }
 
     async fn spoil(&self, sql: &str) {
@@ -93,6 +100,23 @@ impl Scene {
             self.store.commit(&lease, step, effects).await.expect("submitted");
             self.clock.advance(TimeDelta::seconds(1));
         }
+    }
+
+    /// What the owner of the spoilt one sees, page by page.
+    async fn listed(&self, size: u64) -> Vec<TranscriptionId> {
+        let size = PageSize::parse(size).expect("a size");
+        let mut request = PageRequest { size, ..PageRequest::default() };
+        let mut seen = Vec::new();
+        for _ in 0..9 {
+            let page = self.store.list(self.owner, &ListFilter::default(), &request).await;
+            let page = page.expect("it is listed");
+            seen.extend(page.items.iter().map(|item| item.parts().id));
+            request.after = page.next;
+            if page.next.is_none() {
+                return seen;
+            }
+        }
+        panic!("the list has no end");
     }
 
     async fn tick(&self) -> TickReport {
@@ -219,4 +243,62 @@ async fn an_instant_that_is_none_does_not_stop_the_housekeeping() {
     scene.store.connection().execute_unprepared(sql).await.expect("it is the only one left");
     let report = scene.tick().await;
     assert_eq!((report.next_due, &report.ended[..]), (None, &scene.given_up()[..]));
+}
+
+#[tokio::test]
+async fn a_spoilt_transcription_hides_no_other_from_its_owner_and_can_be_deleted() {
+    let unreadable = [
+        TRANSCRIPTION[0],
+        TRANSCRIPTION[1],
+        "UPDATE transcriptions SET created_at = 'once' WHERE id = ?",
+        "UPDATE transcriptions SET created_at = '' WHERE id = ?",
+        "UPDATE transcriptions SET created_at = created_at || 'x' WHERE id = ?",
+    ];
+    for how in unreadable {
+        let scene = Scene::new().await;
+        let mut others = Vec::new();
+        for seconds in [1, -1, -2] {
+            let at = scene.clock.now() + TimeDelta::seconds(seconds);
+            let other = a_transcription(scene.owner, at);
+            scene.store.enqueue(&other).await.expect("it is queued");
+            others.push(other.parts().id);
+        }
+        scene.spoil(how).await;
+        for size in 1..=4 {
+            assert_eq!(scene.listed(size).await, others, "pages of {size}: {how}");
+        }
+
+        let stranger = a_user(scene.clock.now()).parts().id;
+        let refused = scene.store.delete(stranger, scene.spoilt).await;
+        assert!(!refused.expect("it is looked up"), "it is not the stranger's: {how}");
+        assert!(scene.store.delete(scene.owner, scene.spoilt).await.expect("deleted"), "{how}");
+        let sql = "SELECT CAST(count(*) AS TEXT) FROM transcriptions WHERE user_id = ";
+        let sql = format!("{sql}x'{}'", scene.owner.as_uuid().simple());
+        assert_eq!(strings(scene.store.connection(), &sql).await, ["3"], "{how}");
+        let living = scene.store.living(&[scene.spoilt]).await;
+        assert_eq!(living.expect("looked up"), [], "its job went with it: {how}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_rows_are_spoilt_can_be_called_off_and_deleted() {
+    for how in JOB.into_iter().chain([SUBMISSION[0], SUBMISSION[1]]) {
+        for delete in [false, true] {
+            let scene = Scene::new().await;
+            scene.submit().await;
+            scene.spoil(how).await;
+            let (store, owner, id) = (&scene.store, scene.owner, scene.spoilt);
+            if delete {
+                assert!(store.delete(owner, id).await.expect("it is deleted"), "{how}");
+            } else {
+                let outcome = store.cancel(owner, id).await.expect("it is called off");
+                let Some(CancelOutcome::Canceled(canceled)) = outcome else { panic!("{how}") };
+                assert_eq!(canceled.status(), Status::Canceled, "{how}");
+            }
+            let living = store.living(&[id, scene.sound]).await.expect("looked up");
+            assert_eq!(living, [scene.sound], "{how}");
+            let copies = strings(store.connection(), "SELECT provider_id FROM erasures").await;
+            assert_eq!(copies.len(), 1, "the engine's copy is to be erased: {how}");
+        }
+    }
 }
