@@ -4,21 +4,25 @@ use std::{io, net::TcpListener, time::Duration};
 
 use actix_web::{HttpServer, dev::Server, web};
 
-use crate::{ApiState, app, watch};
+use crate::{
+    ApiState, app,
+    watch::{self, Patience},
+};
 
 /// How long a client may take to send the head of a request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a connection may be idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a connection may be without a request that is worked on: longer than it may be idle,
-/// so this is what a client has to read an answer, or to send the head of a later request.
-const STALLED: Duration = Duration::from_secs(30);
+/// so this is what a client has to read an answer, or to send the head of a later request. A line
+/// that is slower than this for long is of no use to a page either.
+const PATIENCE: Patience =
+    Patience { stalled: Duration::from_secs(30), bytes_per_second: 10 * 1024 };
 /// How long running requests have after a stop, in seconds.
 const SHUTDOWN_SECONDS: u64 = 25;
-/// Most connections of one worker thread.
-const CONNECTIONS: usize = 2_000;
 
-/// Starts to serve on `listener`. The future that is returned ends when the server has stopped;
+/// Starts to serve on `listener`; connections beyond those that the configuration lets the workers
+/// hold wait to be accepted. The future that is returned ends when the server has stopped;
 /// its handle stops it. Signals are the caller's business.
 ///
 /// # Errors
@@ -28,7 +32,7 @@ pub fn server(
     state: web::Data<ApiState>,
     workers: usize,
 ) -> io::Result<Server> {
-    patient(listener, state, workers, STALLED)
+    patient(listener, state, workers, PATIENCE)
 }
 
 /// Like [`server`], with another time until a stalled connection is cut.
@@ -36,15 +40,16 @@ pub(crate) fn patient(
     listener: TcpListener,
     state: web::Data<ApiState>,
     workers: usize,
-    stalled: Duration,
+    patience: Patience,
 ) -> io::Result<Server> {
+    let connections = state.config.connections;
     let server = HttpServer::new(move || app(state.clone()))
         .workers(workers)
         .client_request_timeout(HEAD_DEADLINE)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_SECONDS)
-        .max_connections(CONNECTIONS)
-        .on_connect(move |connection, data| watch::begin(connection, data, stalled))
+        .max_connections(connections)
+        .on_connect(move |connection, data| watch::begin(connection, data, patience))
         .disable_signals()
         .listen(listener)?
         .run();

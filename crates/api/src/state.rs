@@ -35,6 +35,8 @@ pub struct ApiConfig {
     pub hsts: bool,
     /// How long a client may take to send a body.
     pub body_deadline: Duration,
+    /// Most connections of one worker thread, each of which takes two open files; at least 1.
+    pub connections: usize,
 }
 
 impl Default for ApiConfig {
@@ -48,6 +50,7 @@ impl Default for ApiConfig {
             flood: None,
             hsts: false,
             body_deadline: Duration::from_secs(10),
+            connections: 2_000,
         }
     }
 }

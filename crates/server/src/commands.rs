@@ -14,6 +14,7 @@ use infrastructure::{
     persistence::{SqliteConfig, SqliteStore},
     system::SystemClock,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal;
 
 use crate::{
@@ -25,6 +26,19 @@ use crate::{
 
 /// Below this lease, a slow disk or a pause of the machine costs jobs their holder.
 const SHORT_LEASE: Duration = Duration::from_secs(10);
+
+/// How long the database may take to tidy up at the end. A write-ahead log that stays is read at
+/// the next start.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Open files that are not connections: the database, recordings, calls to other services.
+const OTHER_FILES: u64 = 128;
+
+/// Open files of one connection: its socket, and the one by which it is watched.
+const FILES_PER_CONNECTION: u64 = 2;
+
+/// Fewest and most connections of one worker thread.
+const CONNECTIONS: (u64, u64) = (16, 2_000);
 
 /// Runs a command to its end.
 ///
@@ -65,10 +79,19 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     if settings.jobs.lease < SHORT_LEASE {
         tracing::warn!(event = "short_lease", "JOB_LEASE_SECONDS below 10 is meant for tests only");
     }
+    let files = raise_open_files();
     let listener = listen(&settings)?;
     let store = bootstrap::open_store(&settings).await?;
     let adapters = bootstrap::adapters(&settings, &store)?;
-    let mut running = serve::start(listener, &adapters, &bootstrap::serve_config(&settings))?;
+    let mut config = bootstrap::serve_config(&settings);
+    config.api.connections = connections(files, config.workers);
+    tracing::info!(
+        event = "connection_limit",
+        open_files = files,
+        per_worker = config.api.connections,
+        "limits of open files and of connections"
+    );
+    let mut running = serve::start(listener, &adapters, &config)?;
     tracing::info!(
         event = "application_startup",
         app_name = settings.app_name,
@@ -86,9 +109,40 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         () = running.stop() => {}
         _ = stop_signal() => return Ok(ExitCode::FAILURE),
     }
-    store.close().await;
+    if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
+        tracing::warn!(event = "database_close_slow", "the database did not close in time");
+    }
     tracing::info!(event = "application_shutdown", "stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Raises the number of files that may be open as far as the process may, and tells it; `None`
+/// when there is no limit.
+fn raise_open_files() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return limit.current;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::warn!(
+                event = "open_files_not_raised",
+                %error,
+                "the limit of open files stays as it is"
+            );
+            limit.current
+        }
+    }
+}
+
+/// How many connections one of `workers` threads may hold where `files` files may be open.
+fn connections(files: Option<u64>, workers: usize) -> usize {
+    let (fewest, most) = CONNECTIONS;
+    let workers = u64::try_from(workers).unwrap_or(u64::MAX).max(1);
+    let each = files
+        .map_or(most, |files| files.saturating_sub(OTHER_FILES) / FILES_PER_CONNECTION / workers);
+    usize::try_from(each.clamp(fewest, most)).unwrap_or(usize::MAX)
 }
 
 fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
@@ -102,7 +156,6 @@ fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
 }
 
 /// Ends at SIGTERM or SIGINT.
-#[cfg(unix)]
 async fn stop_signal() -> anyhow::Result<()> {
     use signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
@@ -110,11 +163,6 @@ async fn stop_signal() -> anyhow::Result<()> {
         _ = terminate.recv() => Ok(()),
         interrupt = signal::ctrl_c() => Ok(interrupt?),
     }
-}
-
-#[cfg(not(unix))]
-async fn stop_signal() -> anyhow::Result<()> {
-    Ok(signal::ctrl_c().await?)
 }
 
 async fn health(settings: &Settings, deadline: Duration) -> anyhow::Result<ExitCode> {
@@ -183,7 +231,23 @@ async fn migrate(settings: &Settings, action: Migrate) -> anyhow::Result<ExitCod
 
 #[cfg(test)]
 mod tests {
-    use super::health_url;
+    use super::{connections, health_url};
+
+    #[test]
+    fn connections_leave_room_for_the_other_files() {
+        for (files, workers, each) in [
+            (Some(1_024), 1, 448),
+            (Some(1_024), 2, 224),
+            (Some(524_288), 2, 2_000),
+            (Some(16_128), 4, 2_000),
+            (Some(16_120), 4, 1_999),
+            (Some(256), 8, 16),
+            (Some(64), 1, 16),
+            (None, 4, 2_000),
+        ] {
+            assert_eq!(connections(files, workers), each, "{files:?} files, {workers} workers");
+        }
+    }
 
     #[test]
     fn a_service_that_listens_everywhere_is_asked_on_loopback() {

@@ -7,11 +7,11 @@ use application::limits::Quotas;
 use futures_util::future::join_all;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use super::{Api, stubs::Fault};
-use crate::ApiConfig;
+use crate::{ApiConfig, watch::Patience};
 
 /// More than enough for the server, and far less than it gives idle connections.
 const DEADLINE: Duration = Duration::from_secs(8);
@@ -24,14 +24,21 @@ struct Running {
 
 fn start(config: ApiConfig) -> Running {
     // Longer than any test waits.
-    start_patient(config, DEADLINE * 2)
+    start_patient(config, at_any_size(DEADLINE * 2))
 }
 
-fn start_patient(config: ApiConfig, stalled: Duration) -> Running {
+/// As patient with a large answer as with a small one.
+fn at_any_size(stalled: Duration) -> Patience {
+    Patience { stalled, bytes_per_second: u64::MAX }
+}
+
+fn start_patient(config: ApiConfig, patience: Patience) -> Running {
     let api = Api::with(Quotas::OFF, config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Its connections have the same: most of a large answer waits in this process, not in the kernel.
+    rustix::net::sockopt::set_socket_send_buffer_size(&listener, 64 * 1024).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let server = crate::server::patient(listener, api.state.clone(), 1, stalled).unwrap();
+    let server = crate::server::patient(listener, api.state.clone(), 1, patience).unwrap();
     let handle = server.handle();
     rt::spawn(server);
     Running { api, port, handle }
@@ -136,7 +143,7 @@ async fn a_connection_serves_on_behind_a_body_that_was_read() {
 
 #[actix_web::test]
 async fn a_connection_on_which_nothing_moves_is_cut() {
-    let running = start_patient(ApiConfig::default(), Duration::from_millis(300));
+    let running = start_patient(ApiConfig::default(), at_any_size(Duration::from_millis(300)));
     let first = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
     let begun = format!("{first}GET /hea");
     let answer = tokio::time::timeout(DEADLINE, running.exchange(&begun))
@@ -158,10 +165,55 @@ async fn a_connection_on_which_nothing_moves_is_cut() {
 }
 
 #[actix_web::test]
+async fn a_client_that_reads_steadily_gets_the_whole_of_a_large_answer() {
+    let patience = Patience { stalled: Duration::from_millis(200), bytes_per_second: 64 * 1024 };
+    let running = start_patient(ApiConfig::default(), patience);
+    let call = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let whole = running.exchange(call).await.len();
+
+    // The kernel is to hold little of it on this side as well.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let address = ([127, 0, 0, 1], running.port).into();
+    let mut socket = socket.connect(address).await.unwrap();
+    socket.write_all(call.as_bytes()).await.unwrap();
+    let mut part = vec![0; whole / 40];
+    let mut read = 0;
+    while let count @ 1.. = socket.read(&mut part).await.unwrap_or(0) {
+        read += count;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(read, whole);
+    running.stop().await;
+}
+
+#[actix_web::test]
+async fn connections_beyond_the_cap_wait_for_their_turn() {
+    let running = start(ApiConfig { connections: 1, ..ApiConfig::default() });
+    let call = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut part = [0; 4096];
+    let mut first = TcpStream::connect(("127.0.0.1", running.port)).await.unwrap();
+    first.write_all(call).await.unwrap();
+    assert_ne!(first.read(&mut part).await.unwrap(), 0);
+
+    let mut second = TcpStream::connect(("127.0.0.1", running.port)).await.unwrap();
+    second.write_all(call).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(100), second.read(&mut part)).await;
+    assert!(early.is_err(), "the second was served beside the first");
+
+    first.write_all(call).await.unwrap();
+    assert_ne!(first.read(&mut part).await.unwrap(), 0);
+    drop(first);
+    let late = tokio::time::timeout(DEADLINE, second.read(&mut part)).await;
+    assert_ne!(late.expect("the second is never served").unwrap(), 0);
+    running.stop().await;
+}
+
+#[actix_web::test]
 async fn a_request_that_is_worked_on_is_not_cut() {
     let body_deadline = Duration::from_millis(900);
     let config = ApiConfig { body_deadline, ..ApiConfig::default() };
-    let running = start_patient(config, Duration::from_millis(100));
+    let running = start_patient(config, at_any_size(Duration::from_millis(100)));
     let head = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     let slow = running.exchange(&format!("{head}Content-Length: 9\r\n\r\n{{")).await;
     assert!(slow.starts_with("HTTP/1.1 408 "), "{slow}");
