@@ -157,21 +157,13 @@ fn understand(said: &Said) -> Result<SourceFacts, FetchError> {
 /// Whether the operator, the service manager or a lack of memory ended the process. A process that
 /// dies of any other signal was killed by the file.
 fn stopped_from_outside(status: ExitStatus) -> bool {
-    #[cfg(unix)]
-    {
-        const HUP: i32 = 1;
-        const INT: i32 = 2;
-        const QUIT: i32 = 3;
-        const KILL: i32 = 9;
-        const TERM: i32 = 15;
-        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-        matches!(signal, Some(HUP | INT | QUIT | KILL | TERM))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = status;
-        false
-    }
+    const HUP: i32 = 1;
+    const INT: i32 = 2;
+    const QUIT: i32 = 3;
+    const KILL: i32 = 9;
+    const TERM: i32 = 15;
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    matches!(signal, Some(HUP | INT | QUIT | KILL | TERM))
 }
 
 #[derive(Debug, Deserialize)]
