@@ -1,5 +1,6 @@
 //! Guards over the workspace, and black-box suites against the real binary.
 
+mod failures;
 mod first_steps;
 mod kill;
 mod layers;
