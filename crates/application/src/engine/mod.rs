@@ -40,8 +40,8 @@ pub struct StageDeadlines {
     pub fetch: Duration,
     /// Bringing it to the engine.
     pub upload: Duration,
-    /// Asking the engine, answer included. With [`submit::GRACE`] shorter than a drain, which must
-    /// not part a request from its answer.
+    /// Asking the engine, answer included. Shorter than a drain, with some grace: a drain must not
+    /// part a request from its answer.
     pub submit: Duration,
     /// Reading and storing the result.
     pub store: Duration,

@@ -176,14 +176,14 @@ impl MediaSource for MediaLibrary {
             }
         };
         let folder = self.work.of(job);
-        let fetched = match time::timeout(self.total, self.fetch_media(&folder, url)).await {
-            Ok(fetched) => fetched,
-            Err(_) => {
-                // It may have been complete, and only not yet looked at.
-                tidied(folder.remove_audio().await);
-                let detail = format!("not done after {} s", self.total.as_secs());
-                Err(failed(FailureCode::SourceUnreachable, detail))
-            }
+        let in_time = time::timeout(self.total, self.fetch_media(&folder, url)).await;
+        let fetched = if let Ok(fetched) = in_time {
+            fetched
+        } else {
+            // It may have been complete, and only not yet looked at.
+            tidied(folder.remove_audio().await);
+            let detail = format!("not done after {} s", self.total.as_secs());
+            Err(failed(FailureCode::SourceUnreachable, detail))
         };
         if fetched.is_err() {
             tidied(folder.remove_empty().await);

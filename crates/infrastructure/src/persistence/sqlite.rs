@@ -170,7 +170,7 @@ async fn connect(
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .map_sqlx_sqlite_opts(move |_| options.clone())
-        .map_sqlx_sqlite_pool_opts(move |pool| hooks(pool));
+        .map_sqlx_sqlite_pool_opts(hooks);
     Database::connect(pool).await
 }
 

@@ -51,13 +51,13 @@ pub(super) async fn delete(
     now: DateTime<Utc>,
 ) -> Result<bool, Stop<PortFailure>> {
     // Nothing else is read: what cannot be read can still be deleted.
-    let owned: Option<Uuid> = of_owner(owner, id)
+    let found: Option<Uuid> = of_owner(owner, id)
         .select_only()
         .column(transcriptions::Column::Id)
         .into_tuple()
         .one(tx.db())
         .await?;
-    if owned.is_none() {
+    if found.is_none() {
         return Ok(false);
     }
     let copies = copies(tx, id, Condition::all()).await?;
