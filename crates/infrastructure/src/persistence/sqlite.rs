@@ -3,7 +3,7 @@
 mod writer;
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -192,7 +192,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 fn real_path(path: &Path) -> Result<PathBuf, OpenError> {
     let failed = |path: &Path, source| OpenError::File { path: path.to_owned(), source };
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+        private_folder(directory).map_err(|source| failed(directory, source))?;
     }
     // An existing file is left alone until the lock is held: closing it again would release the
     // locks that SQLite holds on it for another store of this process.
@@ -214,6 +214,14 @@ fn lock(database: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path)),
         Err(TryLockError::Error(source)) => Err(OpenError::File { path, source }),
     }
+}
+
+/// Makes a folder that only its owner can look into; one that is there is left as it is.
+fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Opens a file, and creates it so that only its owner can read it.

@@ -119,7 +119,17 @@ async fn what_was_stored_is_there_after_a_restart() {
     assert_eq!(store.living(&[parts.id]).await.expect("it is read"), [parts.id]);
 }
 
-#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_is_made_for_the_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().expect("a folder");
+    let folder = directory.path().join("data");
+    let clock: Arc<TestClock> = Arc::new(TestClock::at_noon());
+    open(&folder.join("saas-ia.db"), &clock).await.expect("it opens");
+    let mode = std::fs::metadata(folder).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
 #[tokio::test]
 async fn nobody_else_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt;

@@ -58,7 +58,7 @@ impl EngineChoice {
                 None
             }
             None => {
-                let problem = "is missing, so speech is simulated (ENGINE=mock says so by name)";
+                let problem = "is missing: set a key, or ENGINE=mock for simulated text";
                 reader.refuse_in_production("ASSEMBLYAI_API_KEY", problem);
                 Some(Self::Mock)
             }
