@@ -36,12 +36,13 @@ const LAYERS: [Layer; 8] = [
             "email_address",
             "ipnet",
             "oxilangtag",
+            "sha2",
             "thiserror",
             "unicode-normalization",
             "url",
             "uuid",
         ]),
-        outside_in_tests: Exactly(&["proptest"]),
+        outside_in_tests: Exactly(&["criterion", "proptest"]),
     },
     Layer {
         name: "application",
@@ -49,6 +50,7 @@ const LAYERS: [Layer; 8] = [
         inner_in_tests: &["testkit"],
         outside: Exactly(&[
             "async-trait",
+            "bytes",
             "chrono",
             "futures-util",
             "thiserror",

@@ -8,8 +8,9 @@ use crate::{
     Accounts, Limits, Transcriptions,
     limits::Quotas,
     ports::{
-        Clock, Entropy, EventBus, HealthProbe, Ids, JobStore, MediaSource, PasswordHasher,
-        RateLimiter, SpeechToText, TokenIssuer, TranscriptionRepository, UserRepository,
+        Clock, Entropy, EventBus, HealthProbe, Ids, JobStore, MediaSource, ObjectStore,
+        PasswordHasher, RateLimiter, SpeechToText, TokenIssuer, TranscriptionRepository,
+        UserRepository,
     },
 };
 
@@ -23,6 +24,7 @@ pub struct Adapters {
     pub jobs: Arc<dyn JobStore>,
     pub speech: Arc<dyn SpeechToText>,
     pub media: Arc<dyn MediaSource>,
+    pub objects: Arc<dyn ObjectStore>,
     pub limiter: Arc<dyn RateLimiter>,
     pub events: Arc<dyn EventBus>,
     pub hasher: Arc<dyn PasswordHasher>,

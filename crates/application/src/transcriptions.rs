@@ -138,7 +138,7 @@ impl Transcriptions {
         let transcription = Transcription::request(
             TranscriptionId::from_uuid(self.ids.next()),
             command.owner,
-            command.video_url,
+            Some(command.video_url),
             command.source,
             command.options,
             command.metadata,

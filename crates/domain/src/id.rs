@@ -45,6 +45,10 @@ id! {
     SubmissionId
 }
 id! {
+    /// A file that a user handed in.
+    UploadId
+}
+id! {
     /// One process that runs jobs, for as long as it lives.
     WorkerId
 }

@@ -260,12 +260,7 @@ impl Job {
             Step::Submitted { check_at } => {
                 self.expect_stage(&[Stage::Submitting, Stage::Transcribing], "waiting")?;
                 transcription.enter(Stage::Transcribing, now)?;
-                self.0.stage = Stage::Transcribing;
-                self.0.state = JobState::Waiting;
-                self.0.run_at = check_at;
-                self.0.polls = 0;
-                self.0.crashes = 0;
-                self.0.await_until = Some(now + Self::AWAIT);
+                self.wait(check_at, now);
                 Ok(Outcome::Free)
             }
             Step::Retry { run_at, .. } => {
@@ -329,6 +324,27 @@ impl Job {
         }
     }
 
+    /// Takes in that the engine has accepted the job after all: it waits from now on.
+    ///
+    /// # Errors
+    /// [`InvalidTransition`] while somebody holds it or it waits already, and before it can have
+    /// been submitted; both are unchanged.
+    pub fn adopt(
+        &mut self,
+        transcription: &mut Transcription,
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, InvalidTransition> {
+        match self.0.state {
+            JobState::Scheduled | JobState::Ready => {
+                self.expect_stage(&[Stage::Submitting, Stage::Transcribing], "waiting")?;
+                transcription.enter(Stage::Transcribing, now)?;
+                self.wait(now, now);
+                Ok(Outcome::Free)
+            }
+            JobState::Leased { .. } | JobState::Waiting => Err(self.refuse("waiting")),
+        }
+    }
+
     /// Takes the job from a holder whose lease has ended.
     ///
     /// # Errors
@@ -376,6 +392,15 @@ impl Job {
             return Err(self.refuse("expired"));
         }
         transcription.fail(Failure::new(code, self.0.stage), now).map(|()| Outcome::Ended)
+    }
+
+    fn wait(&mut self, check_at: DateTime<Utc>, now: DateTime<Utc>) {
+        self.0.stage = Stage::Transcribing;
+        self.0.state = JobState::Waiting;
+        self.0.run_at = check_at;
+        self.0.polls = 0;
+        self.0.crashes = 0;
+        self.0.await_until = Some(now + Self::AWAIT);
     }
 
     fn schedule(&mut self, run_at: DateTime<Utc>) {

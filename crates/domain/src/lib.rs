@@ -24,7 +24,7 @@ pub mod transcription;
 
 pub use account::{Email, FullName, Role, User, UserParts};
 pub use failure::{Failure, FailureClass, FailureCode};
-pub use id::{SubmissionId, TranscriptionId, UserId, WorkerId};
+pub use id::{SubmissionId, TranscriptionId, UploadId, UserId, WorkerId};
 pub use invalid::Invalid;
 pub use job::{Epoch, InvalidTransition, Job, JobParts, JobState, Outcome, PollStep, Step, Upload};
 pub use language::Language;
@@ -33,8 +33,8 @@ pub use options::{Keyterms, Metadata, TranscriptionOptions};
 pub use page::{Cursor, ListFilter, Page, PageRequest, PageSize};
 pub use password::{Password, PasswordDigest};
 pub use retry::{RetryPolicy, Verdict};
-pub use source::{MediaUrl, Source, SourceFacts, YouTubeId};
-pub use submission::{Submission, SubmissionState};
+pub use source::{MediaUrl, Source, SourceFacts, UploadedFile, YouTubeId};
+pub use submission::{CallbackDigest, CallbackToken, SettlePolicy, Submission, SubmissionState};
 pub use transcript::{Speaker, Transcript, Utterance, Word};
 pub use transcription::{
     CompletedFacts, Stage, Status, Transcription, TranscriptionParts, TranscriptionState,

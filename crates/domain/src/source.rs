@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use url::Url;
 
-use crate::Invalid;
+use crate::{Invalid, UploadId};
 
 /// Longest `video_url`, in characters.
 pub const MAX_URL_CHARS: usize = 2_048;
@@ -101,6 +101,17 @@ pub enum Source {
     YouTube(YouTubeId),
     /// A media file on the web.
     Media(MediaUrl),
+    /// A file that the user handed in.
+    Upload(UploadedFile),
+}
+
+/// A file that a user handed in, kept until its transcription has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadedFile {
+    /// Under which name it is kept.
+    pub id: UploadId,
+    /// Its size.
+    pub bytes: u64,
 }
 
 impl Source {
@@ -134,6 +145,7 @@ impl Source {
         match self {
             Self::YouTube(_) => "youtube",
             Self::Media(_) => "media",
+            Self::Upload(_) => "upload",
         }
     }
 }
@@ -236,7 +248,7 @@ mod tests {
             let (verdict, url) = (columns.next(), columns.next().expect("a URL"));
             let video = match Source::parse(url) {
                 Ok(Source::YouTube(id)) => Some(id.as_str().to_owned()),
-                Ok(Source::Media(_)) | Err(_) => None,
+                Ok(Source::Media(_) | Source::Upload(_)) | Err(_) => None,
             };
             let expected = columns.next().filter(|_| verdict == Some("accept"));
             assert_eq!(video.as_deref(), expected, "{url}");

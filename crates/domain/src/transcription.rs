@@ -173,8 +173,8 @@ pub struct TranscriptionParts {
     pub id: TranscriptionId,
     /// Whose.
     pub owner: UserId,
-    /// The user's own words for the source, as sent.
-    pub video_url: String,
+    /// The user's own words for the source, as sent; `None` for an upload.
+    pub video_url: Option<String>,
     /// The source as it was understood.
     pub source: Source,
     /// What is known of the source.
@@ -205,7 +205,7 @@ impl Transcription {
     pub fn request(
         id: TranscriptionId,
         owner: UserId,
-        video_url: String,
+        video_url: Option<String>,
         source: Source,
         options: TranscriptionOptions,
         metadata: Metadata,
@@ -283,6 +283,29 @@ impl Transcription {
             | TranscriptionState::Completed { .. }
             | TranscriptionState::Failed { .. }
             | TranscriptionState::Canceled { .. } => Err(self.refuse(stage.as_str())),
+        }
+    }
+
+    /// Notes how far the present stage is, 0 to 1; a share that falls, or is none, is ignored.
+    ///
+    /// # Errors
+    /// [`InvalidTransition`] unless it is being processed; it is unchanged.
+    pub fn advance(&mut self, share: f64, now: DateTime<Utc>) -> Result<(), InvalidTransition> {
+        match self.0.state {
+            TranscriptionState::Processing { started_at, stage, progress } => {
+                if (progress.unwrap_or_default()..=1.0).contains(&share) {
+                    let progress = Some(share);
+                    self.change(
+                        TranscriptionState::Processing { started_at, stage, progress },
+                        now,
+                    );
+                }
+                Ok(())
+            }
+            TranscriptionState::Pending
+            | TranscriptionState::Completed { .. }
+            | TranscriptionState::Failed { .. }
+            | TranscriptionState::Canceled { .. } => Err(self.refuse("further")),
         }
     }
 

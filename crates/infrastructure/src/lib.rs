@@ -8,6 +8,7 @@ pub mod engines;
 pub mod events;
 pub mod limits;
 pub mod media;
+pub mod objects;
 pub mod persistence;
 pub mod security;
 pub mod system;

@@ -18,6 +18,7 @@ use infrastructure::{
     events::LocalBus,
     limits::InProcessLimiter,
     media::{FetchLimits, MediaConfig, MediaLibrary},
+    objects::NoObjects,
     persistence::{SqliteConfig, SqliteStore},
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
     system::{OsEntropy, SystemClock, UuidV7Ids},
@@ -66,6 +67,7 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
         transcriptions: store.clone(),
         jobs: store.clone(),
         media: Arc::new(MediaLibrary::new(media(settings))),
+        objects: Arc::new(NoObjects),
         limiter: Arc::new(InProcessLimiter::new(clock.clone())),
         events: Arc::new(LocalBus::new()),
         hasher: Arc::new(BcryptHasher::new(&BcryptConfig {

@@ -13,19 +13,21 @@ use std::{
 use application::{
     Adapters,
     ports::{
-        AudioFile, Budget, CancelOutcome, Capabilities, Check, ClaimRequest, Claimed, Clock,
-        CommitError, DuePoll, EnqueueError, Entropy, Erasure, EventBus, FetchError, Found,
+        AudioFile, Budget, ByteStream, CancelOutcome, Capabilities, Check, ClaimRequest, Claimed,
+        Clock, CommitError, DuePoll, EnqueueError, Entropy, Erasure, EventBus, FetchError, Found,
         HashError, HealthProbe, Hint, Hints, Ids, InsertUserError, IntentError, IssuedToken,
-        JobStore, Lease, MediaSource, NewSubmission, PasswordHasher, PollAnswer, PortFailure,
-        RateLimiter, SpeechError, SpeechToText, StepEffects, SubmitAnswer, SubmitRequest, Taken,
-        TickReport, TokenError, TokenIssuer, TranscriptionRepository, UserRepository, Verified,
+        JobStore, Lease, MediaSource, NewSubmission, ObjectStore, PasswordHasher, Pause,
+        PollAnswer, PortFailure, Progress, PutError, RateLimiter, Resolution, SpeechError,
+        SpeechToText, StepEffects, StoredObject, SubmitAnswer, SubmitRequest, Taken, TickReport,
+        TokenError, TokenIssuer, TranscriptionRepository, UserRepository, Verified, Wanted,
     },
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Cursor, Email, Epoch, ListFilter, Outcome, Page, PageRequest, PasswordDigest, Source, Step,
-    Submission, Transcript, Transcription, TranscriptionId, User, UserId, WorkerId, job::PollStep,
+    CallbackDigest, Cursor, Email, Epoch, FailureCode, ListFilter, Outcome, Page, PageRequest,
+    PasswordDigest, Source, Step, Submission, SubmissionId, Transcript, Transcription,
+    TranscriptionId, UploadId, User, UserId, WorkerId, job::PollStep,
 };
 use uuid::Uuid;
 
@@ -59,6 +61,7 @@ impl Stub {
             jobs: self.clone(),
             speech: self.clone(),
             media: self.clone(),
+            objects: self.clone(),
             limiter: self.clone(),
             events: self.clone(),
             hasher: self.clone(),
@@ -211,7 +214,37 @@ impl JobStore for Stub {
     async fn tick(&self, _: u32) -> Result<TickReport, PortFailure> {
         Ok(TickReport::default())
     }
-    async fn orphan(&self, _: &str, _: &str) -> Result<(), PortFailure> {
+    async fn progress(&self, _: &Lease, _: f64) -> Result<(), CommitError> {
+        Err(CommitError::LeaseLost)
+    }
+    async fn hear(
+        &self,
+        _: &CallbackDigest,
+        _: Option<&str>,
+    ) -> Result<Option<TranscriptionId>, PortFailure> {
+        Ok(None)
+    }
+    async fn unresolved(
+        &self,
+        _: &str,
+        _: DateTime<Utc>,
+        _: u32,
+    ) -> Result<Vec<Submission>, PortFailure> {
+        Ok(Vec::new())
+    }
+    async fn resolve(&self, _: SubmissionId, _: &str, _: &str) -> Result<Resolution, PortFailure> {
+        Ok(Resolution::Unneeded)
+    }
+    async fn duplicates(&self) -> Result<u64, PortFailure> {
+        Ok(0)
+    }
+    async fn pause(&self, _: &str, _: FailureCode, _: DateTime<Utc>) -> Result<(), PortFailure> {
+        Ok(())
+    }
+    async fn paused(&self, _: &str) -> Result<Option<Pause>, PortFailure> {
+        Ok(None)
+    }
+    async fn resume(&self, _: &str) -> Result<(), PortFailure> {
         Ok(())
     }
     async fn due_erasures(
@@ -231,7 +264,7 @@ impl JobStore for Stub {
 }
 
 fn no_engine() -> SpeechError {
-    let code = domain::FailureCode::ProviderUnavailable;
+    let code = FailureCode::ProviderUnavailable;
     SpeechError { code, retry_after: None, detail: None }
 }
 
@@ -253,6 +286,10 @@ impl SpeechToText for Stub {
     async fn submit(&self, _: SubmitRequest<'_>) -> Result<SubmitAnswer, SpeechError> {
         Err(no_engine())
     }
+    async fn find(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Option<String>>, SpeechError> {
+        Ok(vec![None; wanted.len()])
+    }
+
     async fn poll(
         &self,
         _: &str,
@@ -272,14 +309,35 @@ impl SpeechToText for Stub {
 
 #[async_trait]
 impl MediaSource for Stub {
-    async fn fetch(&self, _: TranscriptionId, _: &Source) -> Result<AudioFile, FetchError> {
-        let code = domain::FailureCode::SourceUnreachable;
+    async fn fetch(
+        &self,
+        _: TranscriptionId,
+        _: &Source,
+        _: &dyn Progress,
+    ) -> Result<AudioFile, FetchError> {
+        let code = FailureCode::SourceUnreachable;
         Err(FetchError { code, retry_after: None, detail: String::new() })
     }
     async fn discard(&self, _: TranscriptionId) -> Result<(), PortFailure> {
         Ok(())
     }
     async fn kept(&self) -> Result<Vec<TranscriptionId>, PortFailure> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Stub {
+    async fn put(&self, _: UploadId, _: ByteStream<'_>, _: u64) -> Result<u64, PutError> {
+        Err(PutError::NoRoom)
+    }
+    async fn get(&self, _: UploadId) -> Result<Option<ByteStream<'static>>, PortFailure> {
+        Ok(None)
+    }
+    async fn delete(&self, _: UploadId) -> Result<(), PortFailure> {
+        Ok(())
+    }
+    async fn list(&self, _: u32) -> Result<Vec<StoredObject>, PortFailure> {
         Ok(Vec::new())
     }
 }

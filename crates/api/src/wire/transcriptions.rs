@@ -202,12 +202,12 @@ impl From<&Transcription> for TranscriptionItem {
         Self {
             id: parts.id.as_uuid(),
             user_id: parts.owner.as_uuid(),
-            video_url: Some(parts.video_url.clone()),
+            video_url: parts.video_url.clone(),
             source: SourceBody {
                 kind: parts.source.kind(),
                 id: match &parts.source {
                     Source::YouTube(id) => Some(id.as_str().to_owned()),
-                    Source::Media(_) => None,
+                    Source::Media(_) | Source::Upload(_) => None,
                 },
                 title: parts.facts.title.clone(),
                 duration_seconds: parts.facts.duration_ms.map(seconds),

@@ -47,7 +47,7 @@ impl Engine {
 
     /// The local audio: fetched now, or kept from before.
     async fn bring_audio(&self, run: &Run) -> Result<AudioFile, Halt> {
-        let fetch = self.media.fetch(run.lease.job, &run.transcription.parts().source);
+        let fetch = self.media.fetch(run.lease.job, &run.transcription.parts().source, &());
         self.guarded(run, self.config.deadlines.fetch, fetch).await
     }
 
@@ -74,7 +74,7 @@ impl Engine {
         let Some(provider_id) = provider_id else {
             return Err(Halt::Failed(Problem::new(FailureCode::Internal)));
         };
-        let video_url = &run.transcription.parts().video_url;
+        let video_url = run.transcription.parts().video_url.as_deref().unwrap_or("upload");
         // Not interrupted by a drain: it is short, and the last step.
         let result = tokio::select! {
             () = run.fence.broken() => return Err(Halt::Lost),

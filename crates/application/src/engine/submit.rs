@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::{FailureCode, Job, Step, Submission, SubmissionId, SubmissionState};
+use domain::{CallbackToken, FailureCode, Job, Step, Submission, SubmissionId, SubmissionState};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -33,9 +33,10 @@ impl Engine {
                 return Err(Halt::Draining);
             }
             let asked = Instant::now();
+            let token = CallbackToken::new(self.entropy.secret());
             let submission = match open {
                 Some(submission) => submission,
-                None => self.intend(run).await?,
+                None => self.intend(run, &token).await?,
             };
             if !self.config.may_send(asked.elapsed(), run.fence.remaining()) {
                 // Too late to be sure of the lease; nothing was sent, and that is known.
@@ -45,6 +46,7 @@ impl Engine {
             let request = SubmitRequest {
                 upload_url,
                 options: &run.transcription.parts().options,
+                callback: &token,
                 timeout: self.config.deadlines.submit.min(run.fence.remaining()),
             };
             // Neither a cancellation nor a drain interrupts the request: its answer tells what to
@@ -83,10 +85,11 @@ impl Engine {
     }
 
     /// Writes down that a request is about to leave.
-    async fn intend(&self, run: &Run) -> Result<Submission, Halt> {
+    async fn intend(&self, run: &Run, token: &CallbackToken) -> Result<Submission, Halt> {
         let new = NewSubmission {
             id: SubmissionId::from_uuid(self.ids.next()),
             upload_url: run.upload.as_ref().map(|upload| upload.url.clone()),
+            callback: Some(token.digest()),
         };
         let mut tries = 0;
         loop {
@@ -144,7 +147,7 @@ impl Engine {
                 Ok(())
             }
             Err(Halt::Lost) => {
-                self.orphan(&answer.provider_id).await;
+                self.orphan(submission, &answer.provider_id).await;
                 Err(Halt::Lost)
             }
             Err(halt) => {
@@ -160,8 +163,8 @@ impl Engine {
     }
 
     /// The engine holds a job that nobody wants any more.
-    async fn orphan(&self, provider_id: &str) {
-        if let Err(failure) = self.jobs.orphan(self.speech.name(), provider_id).await {
+    async fn orphan(&self, submission: SubmissionId, provider_id: &str) {
+        if let Err(failure) = self.jobs.resolve(submission, self.speech.name(), provider_id).await {
             tracing::error!(
                 event = "orphan_not_recorded",
                 provider.id = provider_id,

@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    Epoch, FailureCode, Job, Outcome, Status, Step, Submission, SubmissionId, Transcript,
-    Transcription, TranscriptionId, UserId, WorkerId, job::PollStep,
+    CallbackDigest, Epoch, FailureCode, Job, Outcome, Status, Step, Submission, SubmissionId,
+    Transcript, Transcription, TranscriptionId, UserId, WorkerId, job::PollStep,
 };
 
 use super::PortFailure;
@@ -71,6 +71,8 @@ pub struct NewSubmission {
     pub id: SubmissionId,
     /// The audio at the engine.
     pub upload_url: Option<String>,
+    /// What is kept of the token that goes with it; `None` where nobody is to call back.
+    pub callback: Option<CallbackDigest>,
 }
 
 /// What changes together with a step.
@@ -81,6 +83,14 @@ pub struct StepEffects {
     pub accepted: Option<(SubmissionId, String)>,
     /// The open submission to be closed because the engine surely did not take it.
     pub refused: Option<SubmissionId>,
+    /// The open submission that a complete listing of the engine's jobs lacked once more.
+    pub unlisted: Option<SubmissionId>,
+    /// The open submission that is given up: as far as the engine's lists go it was not accepted.
+    /// A step that ends the job gives an open submission up without being told.
+    pub abandoned: Option<SubmissionId>,
+    /// Whether the engine's copy is put down for erasure, once the transcript is stored. Goes
+    /// with [`Step::Complete`].
+    pub erase: bool,
     /// The transcript to be stored. Goes with [`Step::Complete`], which also marks the accepted
     /// submission finished.
     pub transcript: Option<Transcript>,
@@ -92,7 +102,34 @@ impl StepEffects {
     pub fn fit(&self, step: &Step) -> bool {
         self.accepted.is_some() == matches!(step, Step::Submitted { .. })
             && self.transcript.is_some() == matches!(step, Step::Complete(_))
+            && (!self.erase || matches!(step, Step::Complete(_)))
     }
+}
+
+/// What became of a submission that had been given up, or whose job had ended, when the engine
+/// turned out to have accepted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// It is the accepted submission of its job under this very name: nothing was changed.
+    Recorded,
+    /// Its job lives and had nothing better: it waits for this submission now.
+    Adopted,
+    /// Nobody needs it: its copy is put down for erasure.
+    Unneeded,
+    /// Its job was submitted once more and that was accepted too: it may be paid for twice. Its
+    /// copy is put down for erasure, and it is counted ([`JobStore::duplicates`]).
+    Duplicate,
+}
+
+/// Why, and until when, no job is submitted to an engine: it refuses our key, or wants to be paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// Why.
+    pub code: FailureCode,
+    /// Since when, without an accepted job in between.
+    pub since: DateTime<Utc>,
+    /// When one job is tried again.
+    pub until: DateTime<Utc>,
 }
 
 /// A copy at an engine that is to be erased.
@@ -227,7 +264,8 @@ pub trait JobStore: Send + Sync {
     async fn due_polls(&self, limit: u32, hold: Duration) -> Result<Vec<DuePoll>, PortFailure>;
 
     /// Applies what the engine answered ([`Job::settle`]). [`PollStep::Resubmit`] and
-    /// [`PollStep::Fail`] also mark the accepted submission as failed.
+    /// [`PollStep::Fail`] also mark the accepted submission as failed and put its copy down for
+    /// erasure: nobody needs it.
     ///
     /// # Errors
     /// MUST return [`CommitError::LeaseLost`] unless the job still waits under `epoch`, and then
@@ -244,7 +282,7 @@ pub trait JobStore: Send + Sync {
     async fn tick(&self, limit: u32) -> Result<TickReport, PortFailure>;
 
     /// Calls a job off: ends the transcription and removes the job, so that its holder is fenced
-    /// off. An accepted submission is put down for erasure. `Ok(None)` where `owner` has no such
+    /// off. An accepted submission is put down for erasure, an open one abandoned. `Ok(None)` where `owner` has no such
     /// transcription.
     async fn cancel(
         &self,
@@ -253,14 +291,68 @@ pub trait JobStore: Send + Sync {
     ) -> Result<Option<CancelOutcome>, PortFailure>;
 
     /// Deletes a transcription with its transcript, and its job if it is live; every submission
-    /// that an engine accepted is put down for erasure. `false` where `owner` has no such
+    /// that an engine accepted is put down for erasure, and one that it may have accepted is
+    /// remembered ([`Self::unresolved`]). `false` where `owner` has no such
     /// transcription.
     async fn delete(&self, owner: UserId, id: TranscriptionId) -> Result<bool, PortFailure>;
 
-    /// Puts a copy down for erasure: that of a job which was called off while it was submitted.
-    /// MUST do nothing for a copy that a submission records: then the acceptance was stored after
-    /// all, and whoever ends that job sees to its copy.
-    async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure>;
+    /// Notes how far the present stage is ([`Transcription::advance`]).
+    ///
+    /// # Errors
+    /// MUST return [`CommitError::LeaseLost`] unless the job is leased under this lease's epoch,
+    /// and then change nothing.
+    async fn progress(&self, lease: &Lease, share: f64) -> Result<(), CommitError>;
+
+    /// Takes in a callback: whose submission it is about, if the digest is that of one. The job is
+    /// looked at at once: a waiting one becomes due for its poll, one that is scheduled with an
+    /// open submission ready. `provider_id` is kept as the submission's hint unless it is accepted
+    /// already. MUST NOT change anything else: a callback is never trusted.
+    async fn hear(
+        &self,
+        callback: &CallbackDigest,
+        provider_id: Option<&str>,
+    ) -> Result<Option<TranscriptionId>, PortFailure>;
+
+    /// Submissions at `engine`, written down after `since`, that were given up and that the engine
+    /// may have accepted all the same: abandoned ones without a name at the engine; oldest first.
+    async fn unresolved(
+        &self,
+        engine: &str,
+        since: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Submission>, PortFailure>;
+
+    /// Takes in that `engine` has accepted `submission` as `provider_id` although its job was
+    /// called off, or had given it up. MUST be harmless to say twice. A submission that is no
+    /// longer known is [`Resolution::Unneeded`].
+    ///
+    /// Adopted is only the submission of a job that lives, is not leased, and has no accepted
+    /// one; an open later one is then abandoned.
+    async fn resolve(
+        &self,
+        submission: SubmissionId,
+        engine: &str,
+        provider_id: &str,
+    ) -> Result<Resolution, PortFailure>;
+
+    /// How many submissions were found to have been accepted beside another of the same job.
+    async fn duplicates(&self) -> Result<u64, PortFailure>;
+
+    /// Stops submissions to `engine`, for every process. What `since` says stays while it is
+    /// stopped again and again.
+    async fn pause(
+        &self,
+        engine: &str,
+        code: FailureCode,
+        until: DateTime<Utc>,
+    ) -> Result<(), PortFailure>;
+
+    /// Whether submissions to `engine` are stopped, also once `until` has passed: then one job is
+    /// tried.
+    async fn paused(&self, engine: &str) -> Result<Option<Pause>, PortFailure>;
+
+    /// Ends the stop: the engine has accepted a job.
+    async fn resume(&self, engine: &str) -> Result<(), PortFailure>;
 
     /// Hands out erasures at `engine` that are due, and pushes their due time `hold` into the
     /// future.

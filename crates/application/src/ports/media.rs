@@ -32,6 +32,17 @@ pub struct FetchError {
     pub detail: String,
 }
 
+/// Is told how far a fetch is.
+pub trait Progress: Send + Sync {
+    /// Takes a share, 0 to 1. Called as often as the fetch likes; cheap, and never waits.
+    fn at(&self, share: f64);
+}
+
+/// For whom nobody waits.
+impl Progress for () {
+    fn at(&self, _: f64) {}
+}
+
 /// Turns sources into local audio files, one for each job.
 #[async_trait]
 pub trait MediaSource: Send + Sync {
@@ -41,7 +52,12 @@ pub trait MediaSource: Send + Sync {
     ///
     /// # Errors
     /// [`FetchError`]; then nothing is kept.
-    async fn fetch(&self, job: TranscriptionId, source: &Source) -> Result<AudioFile, FetchError>;
+    async fn fetch(
+        &self,
+        job: TranscriptionId,
+        source: &Source,
+        progress: &dyn Progress,
+    ) -> Result<AudioFile, FetchError>;
 
     /// Removes what is kept for `job`; nothing kept is no error.
     async fn discard(&self, job: TranscriptionId) -> Result<(), PortFailure>;

@@ -11,6 +11,7 @@ mod health;
 mod jobs;
 mod limits;
 mod media;
+mod objects;
 mod security;
 mod speech;
 mod system;
@@ -23,13 +24,14 @@ pub use events::{EventBus, Hint, Hints};
 pub use health::{Check, HealthProbe};
 pub use jobs::{
     CancelOutcome, ClaimRequest, Claimed, CommitError, DuePoll, EnqueueError, Erasure, IntentError,
-    JobStore, Lease, NewSubmission, StepEffects, TickReport,
+    JobStore, Lease, NewSubmission, Pause, Resolution, StepEffects, TickReport,
 };
 pub use limits::{Budget, RateLimiter, Taken};
-pub use media::{AudioFile, FetchError, MediaSource};
+pub use media::{AudioFile, FetchError, MediaSource, Progress};
+pub use objects::{BrokenOff, ByteStream, ObjectStore, PutError, StoredObject};
 pub use security::{HashError, IssuedToken, PasswordHasher, TokenError, TokenIssuer, Verified};
 pub use speech::{
-    Capabilities, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest,
+    Capabilities, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest, Wanted,
 };
 pub use system::{Clock, Entropy, Ids};
 pub use transcriptions::{Found, TranscriptionRepository};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{FailureCode, Transcript, TranscriptionOptions};
+use domain::{CallbackDigest, CallbackToken, FailureCode, Transcript, TranscriptionOptions};
 
 /// What an engine can do and needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct SubmitRequest<'a> {
     pub upload_url: Option<&'a str>,
     /// What the user asked for.
     pub options: &'a TranscriptionOptions,
+    /// The token for the engine to call back with; ignored by one that calls nobody back.
+    pub callback: &'a CallbackToken,
     /// How long the call may take, answer included.
     pub timeout: std::time::Duration,
 }
@@ -35,6 +37,20 @@ pub struct SubmitAnswer {
     pub provider_id: String,
     /// How long to wait before asking for the first time.
     pub check_after: TimeDelta,
+}
+
+/// A submission whose answer was lost.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The audio at the engine: of this submission alone.
+    pub upload_url: Option<&'a str>,
+    /// What is kept of the token that went with it.
+    pub callback: Option<CallbackDigest>,
+    /// When it was written down; the request left later.
+    pub since: DateTime<Utc>,
+    /// Under which name a callback says that the engine keeps it; to be asked for first, and to be
+    /// believed only if what is found there fits.
+    pub hinted_id: Option<&'a str>,
 }
 
 /// The engine's answer to "how far are you?".
@@ -85,6 +101,14 @@ pub trait SpeechToText: Send + Sync {
     /// after a time-out, a reset, a 5xx or an answer that cannot be read. Anything else promises
     /// that it did not.
     async fn submit(&self, request: SubmitRequest<'_>) -> Result<SubmitAnswer, SpeechError>;
+
+    /// Looks for submissions among the jobs that the engine has accepted: for each the engine's
+    /// name, or `None` if a complete listing back to `since` lacks it.
+    ///
+    /// # Errors
+    /// MUST fail rather than answer `None` from a listing that was cut short or cannot be read.
+    /// Not called where submitting twice is harmless.
+    async fn find(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Option<String>>, SpeechError>;
 
     /// Asks how far a job is. `polls` counts the earlier calls, `since` is when it was submitted,
     /// `jitter` is in `[0, 1)`; they decide the next `check_after`.

@@ -10,7 +10,7 @@ use application::{
     Adapters, Engine, EngineConfig,
     ports::{
         AudioFile, Capabilities, Clock, EventBus, FetchError, Hint, Ids, JobStore, MediaSource,
-        PollAnswer, PortFailure, SpeechError, SpeechToText, SubmitAnswer, UserRepository,
+        PollAnswer, PortFailure, Progress, SpeechError, SpeechToText, SubmitAnswer, UserRepository,
     },
 };
 use async_trait::async_trait;
@@ -611,7 +611,12 @@ struct Panics;
 
 #[async_trait]
 impl MediaSource for Panics {
-    async fn fetch(&self, _: TranscriptionId, _: &Source) -> Result<AudioFile, FetchError> {
+    async fn fetch(
+        &self,
+        _: TranscriptionId,
+        _: &Source,
+        _: &dyn Progress,
+    ) -> Result<AudioFile, FetchError> {
         panic!("a mistake");
     }
 

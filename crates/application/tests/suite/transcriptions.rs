@@ -30,7 +30,7 @@ async fn creating_stores_it_pending_with_a_ready_job_under_the_name_of_the_engin
     let created = services.transcriptions.create(command(owner, URL)).await.unwrap();
     let parts = created.parts();
     assert_eq!((created.status(), parts.owner), (Status::Pending, owner));
-    assert_eq!((parts.engine.as_str(), parts.video_url.as_str()), ("other", URL));
+    assert_eq!((parts.engine.as_str(), parts.video_url.as_deref()), ("other", Some(URL)));
     assert_eq!(parts.created_at, fakes.clock.now());
     let job = fakes.store.job(parts.id).unwrap();
     assert_eq!((job.parts().state, job.parts().owner), (JobState::Ready, owner));

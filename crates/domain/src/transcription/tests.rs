@@ -23,7 +23,7 @@ fn requested() -> Transcription {
     Transcription::request(
         TranscriptionId::from_uuid(Uuid::from_u128(1)),
         UserId::from_uuid(Uuid::from_u128(2)),
-        url.to_owned(),
+        Some(url.to_owned()),
         Source::parse(url).expect("a source"),
         TranscriptionOptions::default(),
         Metadata::default(),

@@ -13,7 +13,7 @@ use std::{
 };
 
 use application::ports::{
-    Capabilities, Clock, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest,
+    Capabilities, Clock, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest, Wanted,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -103,6 +103,10 @@ impl SpeechToText for MockEngine {
     async fn submit(&self, _request: SubmitRequest<'_>) -> Result<SubmitAnswer, SpeechError> {
         let ticket = Ticket::issue(self.clock.now(), self.delay);
         Ok(SubmitAnswer { provider_id: ticket.name(), check_after: ticket.due - ticket.submitted })
+    }
+
+    async fn find(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Option<String>>, SpeechError> {
+        Ok(vec![None; wanted.len()])
     }
 
     async fn poll(

@@ -14,7 +14,7 @@ mod probe;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use application::ports::{AudioFile, FetchError, MediaSource, PortFailure};
+use application::ports::{AudioFile, FetchError, MediaSource, PortFailure, Progress};
 use async_trait::async_trait;
 use domain::{AddressPolicy, FailureCode, MediaUrl, Source, SourceFacts, TranscriptionId};
 use tokio::time;
@@ -168,11 +168,19 @@ impl MediaLibrary {
 
 #[async_trait]
 impl MediaSource for MediaLibrary {
-    async fn fetch(&self, job: TranscriptionId, source: &Source) -> Result<AudioFile, FetchError> {
+    async fn fetch(
+        &self,
+        job: TranscriptionId,
+        source: &Source,
+        _: &dyn Progress,
+    ) -> Result<AudioFile, FetchError> {
         let url = match source {
             Source::Media(url) => url,
             Source::YouTube(_) => {
                 return Err(failed(FailureCode::YouTubeUnavailable, "nothing here reads YouTube"));
+            }
+            Source::Upload(_) => {
+                return Err(failed(FailureCode::Internal, "nothing here keeps uploads"));
             }
         };
         let folder = self.work.of(job);

@@ -78,8 +78,15 @@ fn since() -> DateTime<Utc> {
     "2026-11-22T12:00:00Z".parse().expect("an instant")
 }
 
+const TOKEN: domain::CallbackToken = domain::CallbackToken::new([7; 32]);
+
 fn order<'a>(upload_url: &'a str, options: &'a TranscriptionOptions) -> SubmitRequest<'a> {
-    SubmitRequest { upload_url: Some(upload_url), options, timeout: Duration::from_secs(10) }
+    SubmitRequest {
+        callback: &TOKEN,
+        upload_url: Some(upload_url),
+        options,
+        timeout: Duration::from_secs(10),
+    }
 }
 
 /// Uploads a recording.

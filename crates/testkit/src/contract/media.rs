@@ -31,7 +31,7 @@ impl Media {
     }
 
     async fn fetch(&self, job: TranscriptionId) -> AudioFile {
-        self.library.fetch(job, &self.good).await.expect("it is fetched")
+        self.library.fetch(job, &self.good, &()).await.expect("it is fetched")
     }
 
     async fn discard(&self, job: TranscriptionId) {
@@ -125,11 +125,11 @@ pub async fn nothing_kept_is_discarded_without_an_error(media: &Media) {
 /// What could not be fetched leaves nothing behind, and nothing in the way of others.
 pub async fn a_failed_fetch_leaves_nothing(media: &Media) {
     let (failed, other) = (a_job(), a_job());
-    let refused = media.library.fetch(failed, &media.bad).await;
+    let refused = media.library.fetch(failed, &media.bad, &()).await;
     assert!(refused.is_err(), "{refused:?}");
     assert_eq!(media.kept().await, []);
     media.fetch(other).await;
-    let refused = media.library.fetch(failed, &media.bad).await;
+    let refused = media.library.fetch(failed, &media.bad, &()).await;
     assert!(refused.is_err(), "{refused:?}");
     assert_eq!(media.kept().await, [other]);
     media.discard(failed).await;

@@ -8,9 +8,9 @@ use std::{
 use application::ports::NewSubmission;
 use chrono::{DateTime, Utc};
 use domain::{
-    Email, FullName, Keyterms, Language, Metadata, PasswordDigest, Source, SubmissionId,
-    Transcript, Transcription, TranscriptionId, TranscriptionOptions, User, UserId, Utterance,
-    Word,
+    CallbackToken, Email, FullName, Keyterms, Language, Metadata, PasswordDigest, Source,
+    SubmissionId, Transcript, Transcription, TranscriptionId, TranscriptionOptions, User, UserId,
+    Utterance, Word,
 };
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ pub fn a_transcription(owner: UserId, now: DateTime<Utc>) -> Transcription {
     Transcription::request(
         TranscriptionId::from_uuid(next_id()),
         owner,
-        written.to_owned(),
+        Some(written.to_owned()),
         Source::parse(written).expect("a source"),
         options,
         Metadata::parse(metadata).expect("pairs"),
@@ -60,7 +60,17 @@ pub fn a_transcription(owner: UserId, now: DateTime<Utc>) -> Transcription {
 pub fn a_submission() -> NewSubmission {
     let id = next_id();
     let upload_url = Some(format!("https://upload.example.com/{id}"));
-    NewSubmission { id: SubmissionId::from_uuid(id), upload_url }
+    NewSubmission {
+        id: SubmissionId::from_uuid(id),
+        upload_url,
+        callback: Some(CallbackToken::new(secret(id)).digest()),
+    }
+}
+
+fn secret(id: Uuid) -> [u8; 32] {
+    let mut secret = [0; 32];
+    secret[..16].copy_from_slice(id.as_bytes());
+    secret
 }
 
 /// A transcript of two speakers, with a confidence that has no short decimal form.

@@ -4,7 +4,7 @@ use std::{any::Any, collections::BTreeSet, path::PathBuf, sync::Arc, time::Durat
 
 use application::ports::{Clock, PollAnswer, SpeechToText, SubmitAnswer, SubmitRequest};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{FailureCode, Transcript, TranscriptionOptions};
+use domain::{CallbackToken, FailureCode, Transcript, TranscriptionOptions};
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 
 use super::TestClock;
@@ -77,6 +77,7 @@ impl Speech {
     async fn submit(&self) -> SubmitAnswer {
         let upload_url = self.upload().await;
         let request = SubmitRequest {
+            callback: &CallbackToken::new([7; 32]),
             upload_url: upload_url.as_deref(),
             options: &TranscriptionOptions::default(),
             timeout: Duration::from_secs(10),

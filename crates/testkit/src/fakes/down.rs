@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use application::ports::{
     Budget, CancelOutcome, ClaimRequest, Claimed, CommitError, DuePoll, EnqueueError, Erasure,
-    Found, InsertUserError, IntentError, JobStore, Lease, NewSubmission, PortFailure, RateLimiter,
-    StepEffects, Taken, TickReport, TranscriptionRepository, UserRepository,
+    Found, InsertUserError, IntentError, JobStore, Lease, NewSubmission, Pause, PortFailure,
+    RateLimiter, Resolution, StepEffects, Taken, TickReport, TranscriptionRepository,
+    UserRepository,
 };
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::{
-    Email, Epoch, ListFilter, Outcome, Page, PageRequest, PasswordDigest, PollStep, Step,
-    Submission, Transcript, Transcription, TranscriptionId, User, UserId, WorkerId,
+    CallbackDigest, Email, Epoch, FailureCode, ListFilter, Outcome, Page, PageRequest,
+    PasswordDigest, PollStep, Step, Submission, SubmissionId, Transcript, Transcription,
+    TranscriptionId, User, UserId, WorkerId,
 };
 use uuid::Uuid;
 
@@ -131,8 +134,45 @@ impl JobStore for Down {
         down("jobs.delete")
     }
 
-    async fn orphan(&self, _: &str, _: &str) -> Result<(), PortFailure> {
-        down("jobs.orphan")
+    async fn progress(&self, _: &Lease, _: f64) -> Result<(), CommitError> {
+        down("jobs.progress")
+    }
+
+    async fn hear(
+        &self,
+        _: &CallbackDigest,
+        _: Option<&str>,
+    ) -> Result<Option<TranscriptionId>, PortFailure> {
+        down("jobs.hear")
+    }
+
+    async fn unresolved(
+        &self,
+        _: &str,
+        _: DateTime<Utc>,
+        _: u32,
+    ) -> Result<Vec<Submission>, PortFailure> {
+        down("jobs.unresolved")
+    }
+
+    async fn resolve(&self, _: SubmissionId, _: &str, _: &str) -> Result<Resolution, PortFailure> {
+        down("jobs.resolve")
+    }
+
+    async fn duplicates(&self) -> Result<u64, PortFailure> {
+        down("jobs.duplicates")
+    }
+
+    async fn pause(&self, _: &str, _: FailureCode, _: DateTime<Utc>) -> Result<(), PortFailure> {
+        down("jobs.pause")
+    }
+
+    async fn paused(&self, _: &str) -> Result<Option<Pause>, PortFailure> {
+        down("jobs.paused")
+    }
+
+    async fn resume(&self, _: &str) -> Result<(), PortFailure> {
+        down("jobs.resume")
     }
 
     async fn due_erasures(

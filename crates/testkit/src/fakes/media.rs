@@ -7,7 +7,7 @@ use std::{
     sync::Mutex,
 };
 
-use application::ports::{AudioFile, FetchError, MediaSource, PortFailure};
+use application::ports::{AudioFile, FetchError, MediaSource, PortFailure, Progress};
 use async_trait::async_trait;
 use domain::{FailureCode, Source, SourceFacts, TranscriptionId};
 
@@ -99,7 +99,12 @@ impl ScriptedMedia {
 
 #[async_trait]
 impl MediaSource for ScriptedMedia {
-    async fn fetch(&self, job: TranscriptionId, source: &Source) -> Result<AudioFile, FetchError> {
+    async fn fetch(
+        &self,
+        job: TranscriptionId,
+        source: &Source,
+        _: &dyn Progress,
+    ) -> Result<AudioFile, FetchError> {
         lock(&self.script).calls.push(MediaCall::Fetch(job, source.clone()));
         self.gate.pass().await;
         let mut script = lock(&self.script);

@@ -16,6 +16,7 @@ mod gate;
 mod health;
 mod limits;
 mod media;
+mod objects;
 mod security;
 mod speech;
 mod system;
@@ -32,6 +33,7 @@ pub use gate::Gate;
 pub use health::FixedHealth;
 pub use limits::{UnlimitedLimiter, WindowLimiter};
 pub use media::{MediaCall, ScriptedMedia, fetch_error};
+pub use objects::InMemoryObjects;
 pub use security::{PlainHasher, PlainTokens};
 pub use speech::{
     AcceptedJob, ScriptedSpeech, SpeechCall, SpeechMethod, small_transcript, speech_error,
@@ -45,6 +47,7 @@ pub struct Fakes {
     pub store: Arc<InMemoryStore>,
     pub speech: Arc<ScriptedSpeech>,
     pub media: Arc<ScriptedMedia>,
+    pub objects: Arc<InMemoryObjects>,
     pub limiter: Arc<UnlimitedLimiter>,
     pub events: Arc<LocalBus>,
     pub hasher: Arc<PlainHasher>,
@@ -62,6 +65,7 @@ pub fn adapters() -> Fakes {
         store: Arc::new(InMemoryStore::new(clock.clone())),
         speech: Arc::default(),
         media: Arc::default(),
+        objects: Arc::default(),
         limiter: Arc::default(),
         events: Arc::default(),
         hasher: Arc::default(),
@@ -82,6 +86,7 @@ impl Fakes {
             jobs: self.store.clone(),
             speech: self.speech.clone(),
             media: self.media.clone(),
+            objects: self.objects.clone(),
             limiter: self.limiter.clone(),
             events: self.events.clone(),
             hasher: self.hasher.clone(),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use application::ports::{
-    Capabilities, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest,
+    Capabilities, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest, Wanted,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -253,6 +253,10 @@ impl SpeechToText for ScriptedSpeech {
             }
             None => Ok(script.accept(request.upload_url, self.check_after)),
         }
+    }
+
+    async fn find(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Option<String>>, SpeechError> {
+        Ok(vec![None; wanted.len()])
     }
 
     async fn poll(

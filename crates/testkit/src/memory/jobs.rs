@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use application::ports::{
     CancelOutcome, ClaimRequest, Claimed, CommitError, DuePoll, EnqueueError, Erasure, IntentError,
-    JobStore, Lease, NewSubmission, PortFailure, StepEffects, TickReport,
+    JobStore, Lease, NewSubmission, Pause, PortFailure, Resolution, StepEffects, TickReport,
 };
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::{
-    Epoch, Outcome, PollStep, Step, Submission, Transcription, TranscriptionId, UserId, WorkerId,
+    CallbackDigest, Epoch, FailureCode, Outcome, PollStep, Step, Submission, SubmissionId,
+    Transcription, TranscriptionId, UserId, WorkerId,
 };
 
 use super::{InMemoryStore, state::later};
@@ -79,8 +81,50 @@ impl JobStore for InMemoryStore {
         Ok(self.lock().delete(owner, id, self.clock.now()))
     }
 
-    async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure> {
+    async fn progress(&self, _: &Lease, _: f64) -> Result<(), CommitError> {
+        Ok(())
+    }
+
+    async fn hear(
+        &self,
+        _: &CallbackDigest,
+        _: Option<&str>,
+    ) -> Result<Option<TranscriptionId>, PortFailure> {
+        Err(PortFailure::permanent("jobs", "not built yet"))
+    }
+
+    async fn unresolved(
+        &self,
+        _: &str,
+        _: DateTime<Utc>,
+        _: u32,
+    ) -> Result<Vec<Submission>, PortFailure> {
+        Ok(Vec::new())
+    }
+
+    async fn resolve(
+        &self,
+        _: SubmissionId,
+        engine: &str,
+        provider_id: &str,
+    ) -> Result<Resolution, PortFailure> {
         self.lock().orphan(engine, provider_id, self.clock.now());
+        Ok(Resolution::Unneeded)
+    }
+
+    async fn duplicates(&self) -> Result<u64, PortFailure> {
+        Ok(0)
+    }
+
+    async fn pause(&self, _: &str, _: FailureCode, _: DateTime<Utc>) -> Result<(), PortFailure> {
+        Ok(())
+    }
+
+    async fn paused(&self, _: &str) -> Result<Option<Pause>, PortFailure> {
+        Ok(None)
+    }
+
+    async fn resume(&self, _: &str) -> Result<(), PortFailure> {
         Ok(())
     }
 

@@ -88,6 +88,9 @@ impl State {
             state: SubmissionState::Intent,
             provider_id: None,
             intent_at: now,
+            callback: new.callback,
+            clean_listings: 0,
+            hinted_id: None,
         };
         all.push(submission.clone());
         Ok(submission)

@@ -66,7 +66,7 @@ impl Bench {
 
     async fn intend(&self, claimed: &Claimed) -> SubmissionId {
         let id = SubmissionId::from_uuid(self.fakes.ids.next());
-        let new = NewSubmission { id, upload_url: None };
+        let new = NewSubmission { id, upload_url: None, callback: None };
         self.store.intend(&claimed.lease, new).await.unwrap().id
     }
 

@@ -10,13 +10,15 @@ use application::{
     Adapters, Engine, EngineConfig,
     ports::{
         CancelOutcome, ClaimRequest, Claimed, CommitError, DuePoll, EnqueueError, Erasure,
-        IntentError, JobStore, Lease, NewSubmission, PortFailure, StepEffects, TickReport,
+        IntentError, JobStore, Lease, NewSubmission, Pause, PortFailure, Resolution, StepEffects,
+        TickReport,
     },
 };
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::{
-    Epoch, JobState, Outcome, PollStep, Status, Step, Submission, SubmissionState, Transcription,
-    TranscriptionId, UserId, WorkerId,
+    CallbackDigest, Epoch, FailureCode, JobState, Outcome, PollStep, Status, Step, Submission,
+    SubmissionId, SubmissionState, Transcription, TranscriptionId, UserId, WorkerId,
 };
 use testkit::{fakes::Gate, memory::InMemoryStore};
 use uuid::Uuid;
@@ -139,8 +141,55 @@ impl JobStore for Unacknowledged {
         self.inner.delete(owner, id).await
     }
 
-    async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure> {
-        self.inner.orphan(engine, provider_id).await
+    async fn progress(&self, lease: &Lease, share: f64) -> Result<(), CommitError> {
+        self.inner.progress(lease, share).await
+    }
+
+    async fn hear(
+        &self,
+        callback: &CallbackDigest,
+        provider_id: Option<&str>,
+    ) -> Result<Option<TranscriptionId>, PortFailure> {
+        self.inner.hear(callback, provider_id).await
+    }
+
+    async fn unresolved(
+        &self,
+        engine: &str,
+        since: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Submission>, PortFailure> {
+        self.inner.unresolved(engine, since, limit).await
+    }
+
+    async fn resolve(
+        &self,
+        submission: SubmissionId,
+        engine: &str,
+        provider_id: &str,
+    ) -> Result<Resolution, PortFailure> {
+        self.inner.resolve(submission, engine, provider_id).await
+    }
+
+    async fn duplicates(&self) -> Result<u64, PortFailure> {
+        self.inner.duplicates().await
+    }
+
+    async fn pause(
+        &self,
+        engine: &str,
+        code: FailureCode,
+        until: DateTime<Utc>,
+    ) -> Result<(), PortFailure> {
+        self.inner.pause(engine, code, until).await
+    }
+
+    async fn paused(&self, engine: &str) -> Result<Option<Pause>, PortFailure> {
+        self.inner.paused(engine).await
+    }
+
+    async fn resume(&self, engine: &str) -> Result<(), PortFailure> {
+        self.inner.resume(engine).await
     }
 
     async fn due_erasures(

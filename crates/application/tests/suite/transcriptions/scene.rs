@@ -81,7 +81,7 @@ impl Scene {
         let facts = SourceFacts { title: Some(String::from("A talk")), duration_ms: Some(1_000) };
         self.commit(&claimed, Step::Fetched(facts), StepEffects::default()).await;
         self.commit(&claimed, Step::Uploaded(None), StepEffects::default()).await;
-        let submission = NewSubmission { id, upload_url: None };
+        let submission = NewSubmission { id, upload_url: None, callback: None };
         self.fakes.store.intend(&claimed.lease, submission).await.unwrap();
         let accepted = Some((id, String::from("provider-1")));
         let effects = StepEffects { accepted, ..StepEffects::default() };

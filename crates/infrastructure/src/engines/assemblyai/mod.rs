@@ -14,7 +14,7 @@ mod wire;
 use std::{fmt, path::Path, sync::Arc};
 
 use application::ports::{
-    Capabilities, Clock, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest,
+    Capabilities, Clock, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest, Wanted,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -104,6 +104,10 @@ impl SpeechToText for AssemblyAi {
             return Ok(SubmitAnswer { provider_id: created.id, check_after: schedule::first() });
         }
         Err(self.caller.discreet(classify::refused_submission(&reply)))
+    }
+
+    async fn find(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Option<String>>, SpeechError> {
+        Ok(vec![None; wanted.len()])
     }
 
     async fn poll(

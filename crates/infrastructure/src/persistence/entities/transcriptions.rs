@@ -9,9 +9,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub user_id: Uuid,
-    pub video_url: String,
+    pub video_url: Option<String>,
     pub source_kind: String,
     pub source_value: String,
+    pub source_bytes: Option<i64>,
     pub title: Option<String>,
     pub duration_ms: Option<i64>,
     pub options: Json,

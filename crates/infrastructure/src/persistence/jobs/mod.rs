@@ -23,13 +23,13 @@ use std::time::Duration;
 
 use application::ports::{
     CancelOutcome, ClaimRequest, Claimed, CommitError, DuePoll, EnqueueError, Erasure, IntentError,
-    JobStore, Lease, NewSubmission, PortFailure, StepEffects, TickReport,
+    JobStore, Lease, NewSubmission, Pause, PortFailure, Resolution, StepEffects, TickReport,
 };
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Epoch, Outcome, Step, Submission, Transcription, TranscriptionId, UserId, WorkerId,
-    job::PollStep,
+    CallbackDigest, Epoch, FailureCode, Outcome, Step, Submission, SubmissionId, Transcription,
+    TranscriptionId, UserId, WorkerId, job::PollStep,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
@@ -126,8 +126,51 @@ impl JobStore for SqliteStore {
         change!(self, "jobs.delete", |tx, now| stop::delete(tx, owner, id, now))
     }
 
-    async fn orphan(&self, engine: &str, provider_id: &str) -> Result<(), PortFailure> {
+    async fn progress(&self, _: &Lease, _: f64) -> Result<(), CommitError> {
+        Ok(())
+    }
+
+    async fn hear(
+        &self,
+        _: &CallbackDigest,
+        _: Option<&str>,
+    ) -> Result<Option<TranscriptionId>, PortFailure> {
+        Err(PortFailure::permanent("jobs", "not built yet"))
+    }
+
+    async fn unresolved(
+        &self,
+        _: &str,
+        _: DateTime<Utc>,
+        _: u32,
+    ) -> Result<Vec<Submission>, PortFailure> {
+        Ok(Vec::new())
+    }
+
+    async fn resolve(
+        &self,
+        _: SubmissionId,
+        engine: &str,
+        provider_id: &str,
+    ) -> Result<Resolution, PortFailure> {
         change!(self, "jobs.orphan", |tx, now| erase::orphan(tx, engine, provider_id, now))
+            .map(|()| Resolution::Unneeded)
+    }
+
+    async fn duplicates(&self) -> Result<u64, PortFailure> {
+        Ok(0)
+    }
+
+    async fn pause(&self, _: &str, _: FailureCode, _: DateTime<Utc>) -> Result<(), PortFailure> {
+        Ok(())
+    }
+
+    async fn paused(&self, _: &str) -> Result<Option<Pause>, PortFailure> {
+        Ok(None)
+    }
+
+    async fn resume(&self, _: &str) -> Result<(), PortFailure> {
+        Ok(())
     }
 
     async fn due_erasures(

@@ -40,6 +40,9 @@ pub(super) async fn intend(
         state: SubmissionState::Intent,
         provider_id: None,
         intent_at: now,
+        callback: new.callback,
+        clean_listings: 0,
+        hinted_id: None,
     };
     let row = rows::submissions::row(&submission, &live.transcription.parts().engine);
     submissions::Entity::insert(row.into_active_model().reset_all())

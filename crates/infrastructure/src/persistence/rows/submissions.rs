@@ -22,6 +22,9 @@ pub(in crate::persistence) fn restore(row: Model) -> Result<Submission, CorruptR
         state,
         provider_id: row.provider_id,
         intent_at: row.intent_at,
+        callback: None,
+        clean_listings: 0,
+        hinted_id: None,
     })
 }
 

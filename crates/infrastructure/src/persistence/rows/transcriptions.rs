@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use domain::{
     CompletedFacts, Failure, FailureCode, Keyterms, Language, MediaUrl, Metadata, Source,
     SourceFacts, Stage, Transcription, TranscriptionId, TranscriptionOptions, TranscriptionParts,
-    TranscriptionState, UserId, YouTubeId,
+    TranscriptionState, UploadId, UploadedFile, UserId, YouTubeId,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::stored;
 use crate::persistence::{entities::transcriptions::Model, fault::CorruptRow};
@@ -34,8 +35,9 @@ pub(in crate::persistence) fn restore(row: Model) -> Result<Transcription, Corru
 fn parts(row: Model) -> Result<TranscriptionParts, Reason> {
     let state = state(&row)?;
     let source = match row.source_kind.as_str() {
-        "youtube" => YouTubeId::parse(&row.source_value).map(Source::YouTube),
-        "media" => MediaUrl::parse(&row.source_value).map(Source::Media),
+        "youtube" => YouTubeId::parse(&row.source_value).map(Source::YouTube).ok(),
+        "media" => MediaUrl::parse(&row.source_value).map(Source::Media).ok(),
+        "upload" => uploaded(&row).map(Source::Upload),
         _ => return Err("source_kind is unknown"),
     };
     let pairs: BTreeMap<String, String> =
@@ -44,7 +46,7 @@ fn parts(row: Model) -> Result<TranscriptionParts, Reason> {
         id: TranscriptionId::from_uuid(row.id),
         owner: UserId::from_uuid(row.user_id),
         video_url: row.video_url,
-        source: source.map_err(|_| "source_value breaks its rules")?,
+        source: source.ok_or("source_value breaks its rules")?,
         facts: SourceFacts { title: row.title, duration_ms: millis(row.duration_ms)? },
         options: options(row.options)?,
         metadata: Metadata::parse(pairs).map_err(|_| "metadata breaks its rules")?,
@@ -54,6 +56,11 @@ fn parts(row: Model) -> Result<TranscriptionParts, Reason> {
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
+}
+
+fn uploaded(row: &Model) -> Option<UploadedFile> {
+    let id = UploadId::from_uuid(Uuid::parse_str(&row.source_value).ok()?);
+    Some(UploadedFile { id, bytes: u64::try_from(row.source_bytes?).ok()? })
 }
 
 fn state(row: &Model) -> Result<TranscriptionState, Reason> {
@@ -124,6 +131,11 @@ pub(in crate::persistence) fn row(transcription: &Transcription) -> Model {
         source_value: match &parts.source {
             Source::YouTube(id) => id.as_str().to_owned(),
             Source::Media(url) => url.as_url().as_str().to_owned(),
+            Source::Upload(file) => file.id.to_string(),
+        },
+        source_bytes: match &parts.source {
+            Source::Upload(file) => Some(stored(file.bytes)),
+            Source::YouTube(_) | Source::Media(_) => None,
         },
         title: parts.facts.title.clone(),
         duration_ms: parts.facts.duration_ms.map(stored),

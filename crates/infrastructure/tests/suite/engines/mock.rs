@@ -17,7 +17,12 @@ fn mock(clock: &Arc<HandClock>) -> MockEngine {
 
 async fn submit(engine: &MockEngine) -> application::ports::SubmitAnswer {
     let options = TranscriptionOptions::default();
-    let request = SubmitRequest { upload_url: None, options: &options, timeout: Duration::MAX };
+    let request = SubmitRequest {
+        callback: &domain::CallbackToken::new([7; 32]),
+        upload_url: None,
+        options: &options,
+        timeout: Duration::MAX,
+    };
     engine.submit(request).await.expect("a submission")
 }
 

@@ -56,7 +56,7 @@ fn world() -> World {
 }
 
 async fn fetch(world: &World, disk: &Arc<Disk>, server: &Server) -> Result<AudioFile, FetchError> {
-    world.library().measuring(disk.clone()).fetch(JOB, &media(&server.url("/"))).await
+    world.library().measuring(disk.clone()).fetch(JOB, &media(&server.url("/")), &()).await
 }
 
 /// Fetches what must fail for want of room, and leave nothing.

@@ -225,7 +225,7 @@ async fn a_declared_type_other_than_a_page_is_not_believed() {
 #[tokio::test]
 async fn a_youtube_page_is_not_fetched_here() {
     let video = Source::parse("https://youtu.be/dQw4w9WgXcQ").unwrap();
-    let error = World::new().library().fetch(JOB, &video).await.unwrap_err();
+    let error = World::new().library().fetch(JOB, &video, &()).await.unwrap_err();
     assert_eq!(error.code, FailureCode::YouTubeUnavailable);
 }
 
@@ -236,6 +236,6 @@ async fn a_folder_that_cannot_be_written_is_a_fault_of_this_machine() {
     let in_the_way = world.config.work_dir.parent().unwrap().to_owned();
     std::fs::write(&in_the_way, "a file, not a folder").unwrap();
     world.config.work_dir = in_the_way.join("work");
-    let error = world.library().fetch(JOB, &media(&server.url("/"))).await.unwrap_err();
+    let error = world.library().fetch(JOB, &media(&server.url("/")), &()).await.unwrap_err();
     assert_eq!(error.code, FailureCode::LocalResource);
 }

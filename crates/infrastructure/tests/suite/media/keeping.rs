@@ -52,7 +52,7 @@ async fn a_dropped_fetch_hangs_up_and_the_next_starts_afresh() {
     let library = world.library();
     let source = media(&server.url("/"));
     {
-        let mut fetch = library.fetch(JOB, &source);
+        let mut fetch = library.fetch(JOB, &source, &());
         future::poll_fn(|context| {
             assert!(fetch.as_mut().poll(context).is_pending());
             if parts(&world) == 1 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
@@ -62,7 +62,7 @@ async fn a_dropped_fetch_hangs_up_and_the_next_starts_afresh() {
     hung_up.recv().await.unwrap();
     assert_eq!(parts(&world), 0);
 
-    let audio = library.fetch(JOB, &source).await.unwrap();
+    let audio = library.fetch(JOB, &source, &()).await.unwrap();
 
     assert_eq!(std::fs::read(&audio.path).unwrap(), b"abcdef");
     assert_eq!(listing(&world.folder()), ["audio"]);
@@ -99,11 +99,11 @@ async fn an_attempt_that_was_given_up_does_not_finish_its_successors_file() {
     let source = media(&server.url("/"));
     let former = tokio::spawn({
         let source = source.clone();
-        async move { former.fetch(JOB, &source).await }
+        async move { former.fetch(JOB, &source, &()).await }
     });
     until(|| parts(&world) == 1).await;
     let begun = part_names(&world);
-    let latter = tokio::spawn(async move { latter.fetch(JOB, &source).await });
+    let latter = tokio::spawn(async move { latter.fetch(JOB, &source, &()).await });
     until(|| parts(&world) == 1 && part_names(&world) != begun).await;
 
     first.add_permits(1);
@@ -135,7 +135,7 @@ async fn jobs_are_kept_until_they_are_discarded() {
 
     let other = TranscriptionId::from_uuid(Uuid::from_u128(8));
     for job in [JOB, other] {
-        library.fetch(job, &media(&server.url("/"))).await.unwrap();
+        library.fetch(job, &media(&server.url("/")), &()).await.unwrap();
     }
     let mut kept = library.kept().await.unwrap();
     kept.sort();

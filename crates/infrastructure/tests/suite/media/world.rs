@@ -77,7 +77,7 @@ impl World {
     }
 
     pub(super) async fn fetch(&self, url: &str) -> Result<AudioFile, FetchError> {
-        self.library().fetch(JOB, &media(url)).await
+        self.library().fetch(JOB, &media(url), &()).await
     }
 
     /// Fetches what must fail, and checks what is true of every failure: nothing is kept, and the

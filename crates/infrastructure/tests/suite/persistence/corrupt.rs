@@ -94,7 +94,10 @@ impl Scene {
             let step = Step::Uploaded(None);
             self.store.commit(&lease, step, StepEffects::default()).await.expect("uploaded");
             let NewSubmission { id, .. } = a_submission();
-            self.store.intend(&lease, NewSubmission { id, upload_url: None }).await.expect("noted");
+            self.store
+                .intend(&lease, NewSubmission { id, upload_url: None, callback: None })
+                .await
+                .expect("noted");
             let effects = StepEffects { accepted: Some(name(id)), ..StepEffects::default() };
             let step = Step::Submitted { check_at: self.clock.now() };
             self.store.commit(&lease, step, effects).await.expect("submitted");

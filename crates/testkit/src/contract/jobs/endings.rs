@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use application::ports::{CancelOutcome, CommitError, StepEffects};
 use chrono::TimeDelta;
-use domain::{JobState, Status, Step, Transcription, TranscriptionId, UserId};
+use domain::{JobState, Status, Step, SubmissionId, Transcription, TranscriptionId, UserId};
 
 use crate::contract::{
     Stores, a_transcription,
-    samples::ENGINE,
+    samples::{ENGINE, next_id},
     stores::{a_failure, request},
 };
 
@@ -127,7 +127,11 @@ pub async fn another_owner_can_neither_cancel_nor_delete(stores: &Stores) {
 
 /// An erasure is handed out to one at a time, counted, until somebody says that it is done.
 pub async fn an_erasure_is_handed_out_until_it_is_done(stores: &Stores) {
-    stores.jobs.orphan(ENGINE, "copy-1").await.expect("it is put down");
+    stores
+        .jobs
+        .resolve(SubmissionId::from_uuid(next_id()), ENGINE, "copy-1")
+        .await
+        .expect("it is put down");
     let hold = Duration::from_mins(1);
     let first = stores.jobs.due_erasures(ENGINE, 9, hold).await.expect("handed out");
     assert_eq!(first.len(), 1);
@@ -149,10 +153,18 @@ pub async fn an_erasure_is_handed_out_until_it_is_done(stores: &Stores) {
 /// Whoever erases at one engine is not given what lies at another.
 pub async fn erasures_are_handed_out_by_engine(stores: &Stores) {
     for copy in ["one", "two", "three"] {
-        stores.jobs.orphan("other", copy).await.expect("it is put down");
+        stores
+            .jobs
+            .resolve(SubmissionId::from_uuid(next_id()), "other", copy)
+            .await
+            .expect("it is put down");
     }
     stores.advance(1);
-    stores.jobs.orphan(ENGINE, "ours").await.expect("it is put down");
+    stores
+        .jobs
+        .resolve(SubmissionId::from_uuid(next_id()), ENGINE, "ours")
+        .await
+        .expect("it is put down");
     let hold = Duration::from_mins(1);
     let ours = stores.jobs.due_erasures(ENGINE, 1, hold).await.expect("handed out");
     assert_eq!(ours.iter().map(|e| e.provider_id.as_str()).collect::<Vec<_>>(), ["ours"]);
@@ -168,13 +180,25 @@ pub async fn erasures_are_handed_out_by_engine(stores: &Stores) {
 pub async fn a_recorded_copy_is_never_orphaned(stores: &Stores) {
     let (waiting, submission) = stores.a_waiting_job().await;
     let copy = submission.provider_id.expect("it is accepted");
-    stores.jobs.orphan(ENGINE, &copy).await.expect("it is no error");
+    stores
+        .jobs
+        .resolve(SubmissionId::from_uuid(next_id()), ENGINE, &copy)
+        .await
+        .expect("it is no error");
     assert!(stores.due_erasures().await.is_empty(), "its job lives");
     stores.complete(&waiting.lease).await;
-    stores.jobs.orphan(ENGINE, &copy).await.expect("it is no error");
+    stores
+        .jobs
+        .resolve(SubmissionId::from_uuid(next_id()), ENGINE, &copy)
+        .await
+        .expect("it is no error");
     assert!(stores.due_erasures().await.is_empty(), "its owner has it");
 
-    stores.jobs.orphan("other", &copy).await.expect("it is put down");
+    stores
+        .jobs
+        .resolve(SubmissionId::from_uuid(next_id()), "other", &copy)
+        .await
+        .expect("it is put down");
     let hold = Duration::from_mins(1);
     let other = stores.jobs.due_erasures("other", 9, hold).await.expect("handed out");
     assert_eq!(other.len(), 1);
@@ -183,7 +207,11 @@ pub async fn a_recorded_copy_is_never_orphaned(stores: &Stores) {
 /// Putting the same copy down again does not have it erased twice.
 pub async fn a_copy_is_put_down_once(stores: &Stores) {
     for (engine, copy) in [(ENGINE, "one"), (ENGINE, "one"), (ENGINE, "two"), ("other", "one")] {
-        stores.jobs.orphan(engine, copy).await.expect("it is put down");
+        stores
+            .jobs
+            .resolve(SubmissionId::from_uuid(next_id()), engine, copy)
+            .await
+            .expect("it is put down");
     }
     let due =
         stores.jobs.due_erasures(ENGINE, 1, Duration::from_mins(1)).await.expect("handed out");

@@ -53,7 +53,7 @@ pub async fn a_step_that_was_applied_already_changes_nothing_more(stores: &Store
     assert_eq!((parts.stage, parts.failures, &parts.upload), (Stage::Submitting, 0, &None));
     let closed = next.submission.map(|submission| (submission.seq, submission.state));
     assert_eq!(closed, Some((1, SubmissionState::Error)));
-    let spent = NewSubmission { id: intent.id, upload_url: None };
+    let spent = NewSubmission { id: intent.id, upload_url: None, callback: None };
     let reused = stores.jobs.intend(&next.lease, spent).await;
     assert!(matches!(reused, Err(IntentError::Failed(_))), "its name is used up: {reused:?}");
     assert_eq!(stores.submit(&next.lease).await.seq, 2);
