@@ -52,7 +52,7 @@ impl Bench {
         let transcription = Transcription::request(
             id,
             self.owner,
-            url.to_owned(),
+            Some(url.to_owned()),
             Source::parse(url).unwrap(),
             TranscriptionOptions::default(),
             Metadata::default(),
@@ -584,7 +584,7 @@ async fn local_audio_of_jobs_that_ended_is_swept_away() {
     let dead = TranscriptionId::from_uuid(bench.fakes.ids.next());
     let source = Source::parse("https://example.com/a.wav").unwrap();
     for id in [alive, dead] {
-        bench.fakes.media.fetch(id, &source).await.unwrap();
+        bench.fakes.media.fetch(id, &source, &()).await.unwrap();
     }
     assert_eq!(bench.engine().sweep().await.unwrap(), 1);
     assert_eq!(bench.fakes.media.kept().await.unwrap(), [alive]);

@@ -47,7 +47,7 @@ impl Bench {
         let transcription = Transcription::request(
             id,
             owner,
-            url.to_owned(),
+            Some(url.to_owned()),
             Source::parse(url).unwrap(),
             TranscriptionOptions::default(),
             Metadata::default(),
@@ -199,7 +199,11 @@ async fn a_step_that_is_refused_leaves_no_trace() {
 async fn a_copy_is_put_down_once_and_handed_out_again_until_it_is_erased() {
     let bench = Bench::new();
     for _ in 0..2 {
-        bench.store.orphan("engine", "provider").await.unwrap();
+        bench
+            .store
+            .resolve(SubmissionId::from_uuid(uuid::Uuid::nil()), "engine", "provider")
+            .await
+            .unwrap();
     }
     let hold = Duration::from_mins(10);
     for tried in 0..3 {
