@@ -12,6 +12,9 @@ use uuid::Uuid;
 /// Long enough for a heartbeat to fall into it.
 const SLOW: Duration = Duration::from_millis(700);
 
+/// How long the list does not show a job: shorter than it is looked for.
+const LAG: Duration = Duration::from_secs(1);
+
 /// What the owner of a job does about it later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Regret {
@@ -64,7 +67,10 @@ pub(super) static SCENARIOS: [Scenario; 11] = [
     },
     Scenario {
         name: "the-list-lags",
-        prepare: |fake| fake.script(Endpoint::Create, Fault::AcceptThenCut),
+        prepare: |fake| {
+            fake.set_list_lag(LAG);
+            fake.script(Endpoint::Create, Fault::AcceptThenCut);
+        },
         ..CALM
     },
     Scenario {
