@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 use application::{Adapters, Engine, EngineConfig, ports::CancelOutcome};
 use chrono::TimeDelta;
 use domain::{
-    Keyterms, Metadata, Source, Stage, Status, Transcription, TranscriptionOptions,
+    CallbackDigest, Keyterms, Metadata, Source, Stage, Status, Transcription, TranscriptionOptions,
     TranscriptionState,
 };
 use futures_util::future::try_join_all;
+use sea_orm::{ConnectionTrait, Statement};
 use testkit::faults::Faults;
 use tokio::time::{sleep, timeout};
 
@@ -20,6 +21,9 @@ use super::{
 
 /// How long a run may take until nothing happens any more.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// When a service that is to be stopped in good order is.
+const BEFORE_DRAIN: Duration = Duration::from_millis(250);
 
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -39,24 +43,46 @@ pub(super) async fn drive(
     let mut handle = engine.start();
     let all = async {
         let jobs = world.scenario.jobs.iter().enumerate();
-        try_join_all(jobs.map(|(place, asked)| own(world, adapters, place, asked))).await
-    };
-    tokio::pin!(all);
-    if world.scenario.drains {
+        let owners = try_join_all(jobs.map(|(place, asked)| own(world, adapters, place, asked)));
         tokio::select! {
-            _ = &mut all => {}
-            () = sleep(Duration::from_millis(250)) => {
-                handle.drain().await;
-                engine = Engine::new(adapters, config);
-                handle = engine.start();
+            told = owners => told,
+            () = call_back(world, adapters), if world.scenario.calls_back => {
+                Err("the callbacks came to an end".to_owned())
             }
         }
+    };
+    let mut all = Box::pin(timeout(PATIENCE, all));
+    let mut ended = None;
+    if world.scenario.drains {
+        ended = timeout(BEFORE_DRAIN, &mut all).await.ok();
+        handle.drain().await;
+        engine = Engine::new(adapters, config);
+        handle = engine.start();
     }
-    let told = timeout(PATIENCE, all).await;
-    let told = told.unwrap_or_else(|_| Err("the jobs did not come to an end".to_owned()));
+    let ended = match ended {
+        Some(ended) => ended,
+        None => all.await,
+    };
+    let told = ended.unwrap_or_else(|_| Err("the jobs did not come to an end".to_owned()));
     tidy(&engine).await;
     handle.drain().await;
     Ok(told?.into_iter().flatten().collect())
+}
+
+/// Calls back about every submission whose answer is not known, with a name that is not the
+/// engine's: nothing of a callback may be believed.
+async fn call_back(world: &World, adapters: &Adapters) {
+    let db = world.store.read_connection();
+    let sql = "SELECT callback FROM provider_submissions WHERE state = 'intent'";
+    loop {
+        sleep(GLANCE * 5).await;
+        let query = Statement::from_string(db.get_database_backend(), sql);
+        for row in db.query_all_raw(query).await.expect("the query runs") {
+            let digest: Vec<u8> = row.try_get_by(0).expect("a digest");
+            let digest = CallbackDigest::from_bytes(digest.try_into().expect("32 bytes"));
+            let _ = adapters.jobs.hear(&digest, Some("not-the-name")).await;
+        }
+    }
 }
 
 /// Does what the housekeeping does from time to time; a fault is tried again.

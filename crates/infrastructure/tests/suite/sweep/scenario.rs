@@ -45,9 +45,12 @@ pub(super) struct Scenario {
     prepare: fn(&FakeAssemblyAi),
     /// Whether the service is stopped in good order, and started again, in the middle.
     pub(super) drains: bool,
+    /// Whether somebody calls back about every submission whose answer is not known.
+    pub(super) calls_back: bool,
 }
 
-const CALM: Scenario = Scenario { name: "", jobs: &[PLAIN], prepare: |_| {}, drains: false };
+const CALM: Scenario =
+    Scenario { name: "", jobs: &[PLAIN], prepare: |_| {}, drains: false, calls_back: false };
 
 pub(super) static SCENARIOS: [Scenario; 11] = [
     Scenario {
@@ -71,6 +74,7 @@ pub(super) static SCENARIOS: [Scenario; 11] = [
             fake.set_list_lag(LAG);
             fake.script(Endpoint::Create, Fault::AcceptThenCut);
         },
+        calls_back: true,
         ..CALM
     },
     Scenario {
@@ -129,6 +133,7 @@ pub(super) static SCENARIOS: [Scenario; 11] = [
             }
         },
         drains: true,
+        calls_back: false,
     },
 ];
 
