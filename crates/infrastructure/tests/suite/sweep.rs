@@ -49,15 +49,12 @@ async fn points() -> Vec<(&'static Scenario, Point)> {
 async fn make(runs: Vec<Run>) -> Vec<(String, Vec<String>)> {
     let mut making = JoinSet::new();
     for run in runs {
-        making.spawn(async move {
-            let named = format!("{}: {:?} {}", run.scenario.name, run.blow, run.point);
-            (named, run.make().await)
-        });
+        making.spawn(async move { (run.name(), run.make().await) });
     }
     making.join_all().await.into_iter().filter(|(_, wrong)| !wrong.is_empty()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn runs_without_a_fault_end_as_they_should() {
     if obeyed().await {
         return;
@@ -76,7 +73,7 @@ async fn runs_without_a_fault_end_as_they_should() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn nothing_is_lost_or_paid_twice_whatever_happens_at_any_point() {
     let began = Instant::now();
     let points = points().await;
@@ -86,6 +83,11 @@ async fn nothing_is_lost_or_paid_twice_whatever_happens_at_any_point() {
         .flat_map(|(scenario, point)| {
             Blow::ALL.map(|blow| Run { scenario, point: point.clone(), blow, mutant: Mutant::None })
         })
+        .collect();
+    let only = std::env::var_os("SWEEP_ONLY").map(|only| only.to_string_lossy().into_owned());
+    let runs: Vec<_> = runs
+        .into_iter()
+        .filter(|run| only.as_ref().is_none_or(|only| run.name().contains(only)))
         .collect();
     let count = runs.len();
     let wrong = make(runs).await;
@@ -121,14 +123,14 @@ async fn findings(runs: Vec<Run>) -> (usize, usize) {
 const MONEY: [&str; 4] =
     ["jobs.commit.uploaded", "jobs.intend", "speech.submit", "jobs.commit.submitted"];
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn an_engine_without_a_fence_is_found_out() {
     let runs = calm_runs(&MONEY, Blow::Freeze, Mutant::NoFence).await;
     let (paid_twice, _) = findings(runs).await;
     assert!(paid_twice > 0, "the checker is blind");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn an_engine_that_sends_open_intents_again_is_found_out() {
     let runs = calm_runs(&MONEY, Blow::Abort, Mutant::SendsAgain).await;
     let (paid_twice, _) = findings(runs).await;

@@ -41,7 +41,25 @@ pub(super) async fn violations(world: &World, fake: &FakeAssemblyAi, told: &Told
     }
     check_leftovers(world, fake, &mut wrong).await;
     check_history(world, &mut wrong).await;
+    if !wrong.is_empty() {
+        wrong.extend(history(world).await);
+    }
     wrong
+}
+
+/// What happened, as far as the database tells.
+async fn history(world: &World) -> Vec<String> {
+    let mut told = Vec::new();
+    for sql in [
+        "SELECT 'attempt ' || substr(hex(job_id), 31) || ' ' || at || ' epoch ' || epoch || ' ' \
+         || stage || ' ' || outcome || ' ' || coalesce(code, '') FROM job_attempts ORDER BY id",
+        "SELECT 'submission ' || substr(hex(job_id), 31) || ' ' || seq || ' ' || intent_at || ' ' \
+         || state || ' ' || coalesce(provider_id, '') FROM provider_submissions ORDER BY id",
+    ] {
+        let lines = rows(world, sql).await;
+        told.extend(lines.iter().map(|row| row.try_get_by::<String, _>(0).expect("a text")));
+    }
+    told
 }
 
 fn by_mark(fake: &FakeAssemblyAi, wrong: &mut Vec<String>) -> BTreeMap<String, Vec<Accepted>> {

@@ -5,17 +5,18 @@ use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 use application::{Adapters, Engine, EngineConfig, ports::CancelOutcome};
 use chrono::TimeDelta;
 use domain::{
-    CallbackDigest, Keyterms, Metadata, Source, Stage, Status, Transcription, TranscriptionOptions,
+    CallbackDigest, Keyterms, Metadata, Source, Status, Transcription, TranscriptionOptions,
     TranscriptionState,
 };
 use futures_util::future::try_join_all;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use testkit::faults::Faults;
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use super::{
     mutants::Mutant,
-    scenario::{self, Asked, Regret},
+    scenario::{self, Asked, Regret, When},
     world::{OWNER, World, config},
 };
 
@@ -72,14 +73,9 @@ pub(super) async fn drive(
 /// Calls back about every submission whose answer is not known, with a name that is not the
 /// engine's: nothing of a callback may be believed.
 async fn call_back(world: &World, adapters: &Adapters) {
-    let db = world.store.read_connection();
-    let sql = "SELECT callback FROM provider_submissions WHERE state = 'intent'";
     loop {
         sleep(GLANCE * 5).await;
-        let query = Statement::from_string(db.get_database_backend(), sql);
-        for row in db.query_all_raw(query).await.expect("the query runs") {
-            let digest: Vec<u8> = row.try_get_by(0).expect("a digest");
-            let digest = CallbackDigest::from_bytes(digest.try_into().expect("32 bytes"));
+        for (_, digest) in open_intents(world).await {
             let _ = adapters.jobs.hear(&digest, Some("not-the-name")).await;
         }
     }
@@ -112,11 +108,11 @@ async fn own(
     asked: &Asked,
 ) -> Result<Option<(usize, Status)>, String> {
     ask(world, adapters, place, asked).await?;
-    let Some((stage, regret)) = asked.regret else {
-        wait(world, place, |_| false).await?;
+    let Some((when, regret)) = asked.regret else {
+        wait(world, place, None).await?;
         return Ok(None);
     };
-    wait(world, place, |reached| reached >= stage).await?;
+    wait(world, place, Some(when)).await?;
     match regret {
         Regret::Cancels => loop {
             match adapters.jobs.cancel(OWNER, scenario::id(place)).await {
@@ -173,23 +169,44 @@ async fn ask(
 }
 
 /// Waits until a job has ended, or is as far as it must be.
-async fn wait(
-    world: &World,
-    place: usize,
-    far_enough: impl Fn(Stage) -> bool,
-) -> Result<(), String> {
+async fn wait(world: &World, place: usize, when: Option<When>) -> Result<(), String> {
     loop {
         let Some(found) = find(world, place).await? else { return Ok(()) };
-        match found.parts().state {
-            TranscriptionState::Processing { stage, .. } if far_enough(stage) => return Ok(()),
-            TranscriptionState::Pending | TranscriptionState::Processing { .. } => {
-                sleep(GLANCE).await;
+        let reached = match (&found.parts().state, when) {
+            (TranscriptionState::Pending, _) | (TranscriptionState::Processing { .. }, None) => {
+                false
             }
-            TranscriptionState::Completed { .. }
-            | TranscriptionState::Failed { .. }
-            | TranscriptionState::Canceled { .. } => return Ok(()),
+            (TranscriptionState::Processing { stage, .. }, Some(When::At(aim))) => *stage >= aim,
+            (TranscriptionState::Processing { .. }, Some(When::Sent)) => {
+                let open = open_intents(world).await;
+                open.iter().any(|(job, _)| *job == scenario::id(place).as_uuid())
+            }
+            (
+                TranscriptionState::Completed { .. }
+                | TranscriptionState::Failed { .. }
+                | TranscriptionState::Canceled { .. },
+                _,
+            ) => true,
+        };
+        if reached {
+            return Ok(());
         }
+        sleep(GLANCE).await;
     }
+}
+
+/// The jobs of open submissions, and the digests of their callbacks.
+async fn open_intents(world: &World) -> Vec<(Uuid, CallbackDigest)> {
+    let db = world.store.read_connection();
+    let sql = "SELECT job_id, callback FROM provider_submissions WHERE state = 'intent'";
+    let query = Statement::from_string(db.get_database_backend(), sql);
+    let rows = db.query_all_raw(query).await.expect("the query runs");
+    let read = |row: &QueryResult| {
+        let digest: Vec<u8> = row.try_get_by(1).expect("a digest");
+        let digest = digest.try_into().expect("32 bytes");
+        (row.try_get_by(0).expect("an id"), CallbackDigest::from_bytes(digest))
+    };
+    rows.iter().map(read).collect()
 }
 
 pub(super) async fn find(world: &World, place: usize) -> Result<Option<Transcription>, String> {

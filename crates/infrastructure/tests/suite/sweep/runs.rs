@@ -19,6 +19,9 @@ use super::{
 /// How many runs go on at once, over all tests of this process: they mostly wait.
 static RUNS: Semaphore = Semaphore::const_new(24);
 
+/// How often a run is made until it comes by its point.
+const TRIES: u32 = 4;
+
 /// Tells a child what to do.
 const ORDER: &str = "SAAS_IA_SWEEP";
 
@@ -61,22 +64,31 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Makes the run; returns what was wrong after it.
-    pub(super) async fn make(self) -> Vec<String> {
-        let _turn = RUNS.acquire().await.expect("it is never closed");
-        let ground = Ground::new(self.scenario).await;
-        let driven = match self.blow {
-            Blow::Abort => self.after_a_death(&ground).await,
-            Blow::Error => self.despite_an_error(&ground).await,
-            Blow::Freeze => self.beside_a_sleeper(&ground).await,
-        };
-        match driven {
-            Ok((world, told)) => conclude(&ground, &world, &told).await,
-            Err(wrong) => vec![wrong],
-        }
+    pub(super) fn name(&self) -> String {
+        format!("{}: {:?} {}", self.scenario.name, self.blow, self.point)
     }
 
-    async fn after_a_death(&self, ground: &Ground) -> Result<(World, Told), String> {
+    /// Makes the run; returns what was wrong after it. One that did not come by its point, since
+    /// not everything happens equally often each time, is made again.
+    pub(super) async fn make(self) -> Vec<String> {
+        let _turn = RUNS.acquire().await.expect("it is never closed");
+        for _ in 0..TRIES {
+            let ground = Ground::new(self.scenario).await;
+            let driven = match self.blow {
+                Blow::Abort => self.after_a_death(&ground).await,
+                Blow::Error => self.despite_an_error(&ground).await,
+                Blow::Freeze => self.beside_a_sleeper(&ground).await,
+            };
+            match driven {
+                Ok((world, told)) => return conclude(&ground, &world, &told).await,
+                Err(Stop::Missed) => {}
+                Err(Stop::Wrong(wrong)) => return vec![wrong],
+            }
+        }
+        vec!["the point was never reached".to_owned()]
+    }
+
+    async fn after_a_death(&self, ground: &Ground) -> Result<(World, Told), Stop> {
         let (scenario, point) = (self.scenario.name, &self.point);
         let order = format!(
             "{scenario}\n{point}\n{}\n{}\n{}",
@@ -95,9 +107,12 @@ impl Run {
             .kill_on_drop(true)
             .output();
         let ended = child.await.map_err(|error| error.to_string())?;
+        if ended.status.success() {
+            return Err(Stop::Missed);
+        }
         if ended.status.signal() != Some(SIGABRT) {
-            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-            return Err(format!("the point was never reached: {} {said}", ended.status));
+            let said = String::from_utf8_lossy(&ended.stderr);
+            return Err(format!("the child ended otherwise: {} {said}", ended.status).into());
         }
         let world = ground.world().await;
         let calm = Arc::new(Faults::recording());
@@ -106,15 +121,15 @@ impl Run {
         Ok((world, told))
     }
 
-    async fn despite_an_error(&self, ground: &Ground) -> Result<(World, Told), String> {
+    async fn despite_an_error(&self, ground: &Ground) -> Result<(World, Told), Stop> {
         let world = ground.world().await;
         let faults = Arc::new(Faults::at(self.point.clone(), self.blow.mode()));
         let config = self.mutant.config();
         let told = drive(&world, &world.adapters(&faults, self.mutant), config).await?;
-        if faults.is_hit() { Ok((world, told)) } else { Err(never_reached()) }
+        if faults.is_hit() { Ok((world, told)) } else { Err(Stop::Missed) }
     }
 
-    async fn beside_a_sleeper(&self, ground: &Ground) -> Result<(World, Told), String> {
+    async fn beside_a_sleeper(&self, ground: &Ground) -> Result<(World, Told), Stop> {
         let world = ground.world().await;
         let faults = Arc::new(Faults::at(self.point.clone(), self.blow.mode()));
         let sleeper = world.adapters(&faults, self.mutant);
@@ -123,21 +138,34 @@ impl Run {
         tokio::select! {
             biased;
             () = faults.hit() => {}
-            told = &mut first => return told.and_then(|_| Err(never_reached())),
+            told = &mut first => {
+                told?;
+                return Err(Stop::Missed);
+            }
         }
         let (first, second) = tokio::join!(first, drive(&world, &other, config()));
         let (mut told, second) = (first?, second?);
         for (place, status) in second {
             if told.insert(place, status).is_some_and(|said| said != status) {
-                return Err(format!("job {place} ended twice"));
+                return Err(format!("job {place} ended twice").into());
             }
         }
         Ok((world, told))
     }
 }
 
-fn never_reached() -> String {
-    "the point was never reached".to_owned()
+/// Why there is nothing to be checked after a run.
+enum Stop {
+    /// It did not come by its point.
+    Missed,
+    /// It did not come to an end.
+    Wrong(String),
+}
+
+impl From<String> for Stop {
+    fn from(wrong: String) -> Self {
+        Self::Wrong(wrong)
+    }
 }
 
 async fn conclude(ground: &Ground, world: &World, told: &Told) -> Vec<String> {

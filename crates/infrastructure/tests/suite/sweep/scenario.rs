@@ -13,7 +13,7 @@ use uuid::Uuid;
 const SLOW: Duration = Duration::from_millis(700);
 
 /// How long the list does not show a job: shorter than it is looked for.
-const LAG: Duration = Duration::from_secs(1);
+const LAG: Duration = Duration::from_millis(2_500);
 
 /// What the owner of a job does about it later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +22,21 @@ pub(super) enum Regret {
     Deletes,
 }
 
+/// How far a job is when its owner thinks better of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    At(Stage),
+    /// A request has left, and is not answered.
+    Sent,
+}
+
 /// A job that is asked for.
 #[derive(Debug)]
 pub(super) struct Asked {
     /// What is to be heard.
     pub(super) recording: &'static str,
-    /// At which stage its owner thinks better of it.
-    pub(super) regret: Option<(Stage, Regret)>,
+    /// When its owner thinks better of it, and what is done about it.
+    pub(super) regret: Option<(When, Regret)>,
     /// Whether the source or the engine has a reason to make it fail.
     pub(super) may_fail: bool,
     /// Whether its source cannot be reached at first.
@@ -52,7 +60,7 @@ pub(super) struct Scenario {
 const CALM: Scenario =
     Scenario { name: "", jobs: &[PLAIN], prepare: |_| {}, drains: false, calls_back: false };
 
-pub(super) static SCENARIOS: [Scenario; 11] = [
+pub(super) static SCENARIOS: [Scenario; 12] = [
     Scenario {
         name: "all-is-well",
         jobs: &[
@@ -120,20 +128,25 @@ pub(super) static SCENARIOS: [Scenario; 11] = [
     },
     Scenario { name: "the-source-stumbles", jobs: &[Asked { stumbles: true, ..PLAIN }], ..CALM },
     Scenario {
+        name: "the-service-is-restarted",
+        prepare: |fake| fake.script(Endpoint::Upload, Fault::Hang(SLOW)),
+        drains: true,
+        ..CALM
+    },
+    Scenario {
         name: "owners-think-better-of-it",
         jobs: &[
-            Asked { regret: Some((Stage::Fetching, Regret::Cancels)), ..PLAIN },
-            Asked { regret: Some((Stage::Submitting, Regret::Cancels)), ..PLAIN },
-            Asked { regret: Some((Stage::Transcribing, Regret::Cancels)), ..PLAIN },
-            Asked { regret: Some((Stage::Submitting, Regret::Deletes)), ..PLAIN },
+            Asked { regret: Some((When::At(Stage::Fetching), Regret::Cancels)), ..PLAIN },
+            Asked { regret: Some((When::Sent, Regret::Cancels)), ..PLAIN },
+            Asked { regret: Some((When::At(Stage::Transcribing), Regret::Cancels)), ..PLAIN },
+            Asked { regret: Some((When::Sent, Regret::Deletes)), ..PLAIN },
         ],
         prepare: |fake| {
             for _ in 0..4 {
-                fake.script(Endpoint::Create, Fault::Hang(SLOW / 2));
+                fake.script(Endpoint::Create, Fault::Hang(SLOW));
             }
         },
-        drains: true,
-        calls_back: false,
+        ..CALM
     },
 ];
 
