@@ -49,7 +49,7 @@ pub struct Claimed {
     pub job: Job,
     /// What its owner sees, processing.
     pub transcription: Transcription,
-    /// Its latest submission, if it has one.
+    /// The submission that counts, if it has one: the accepted one, or else the latest.
     pub submission: Option<Submission>,
 }
 

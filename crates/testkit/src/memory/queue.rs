@@ -112,11 +112,7 @@ impl State {
         self.transcriptions.insert(id, transcription.clone());
         Claimed {
             lease: Lease { job: id, epoch: job.parts().epoch },
-            submission: self
-                .submissions
-                .get(&id)
-                .and_then(|all| all.last())
-                .map(|row| row.submission.clone()),
+            submission: self.in_force(id).cloned(),
             job,
             transcription,
         }

@@ -47,6 +47,12 @@ impl State {
         all.iter().map(|row| &row.submission).find(|s| s.state == SubmissionState::Accepted)
     }
 
+    /// The submission of a job that counts: the accepted one, or else the latest.
+    pub(super) fn in_force(&self, id: TranscriptionId) -> Option<&Submission> {
+        let latest = || Some(&self.submissions.get(&id)?.last()?.submission);
+        self.accepted(id).or_else(latest)
+    }
+
     /// Gives the accepted submission of a job its last state, and puts its copy down if nobody
     /// needs it any more.
     pub(super) fn close_accepted(
