@@ -121,7 +121,7 @@ impl Action {
             Self::Apply(step) => job.apply(step, transcription, now),
             Self::Settle(step) => job.settle(step, transcription, now),
             Self::Reap => job.reap(transcription, now),
-            Self::Expire => job.expire(transcription, now),
+            Self::Expire => job.expire(transcription, false, now),
         }
     }
 
