@@ -8,7 +8,8 @@ use domain::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter, QueryOrder, Select, sea_query::OnConflict,
+    QueryFilter, QueryOrder, Select,
+    sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
