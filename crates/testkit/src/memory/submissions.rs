@@ -8,7 +8,6 @@ use domain::{
 };
 
 use super::state::{State, at_most, refused};
-use super::steps::is_open;
 
 /// How long a submission is remembered whose transcription is deleted.
 const FORGET_AFTER: TimeDelta = TimeDelta::hours(72);

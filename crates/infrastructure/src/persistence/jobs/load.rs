@@ -8,8 +8,7 @@ use domain::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter, QueryOrder, Select,
-    sea_query::{Expr, OnConflict},
+    QueryFilter, QueryOrder, Select, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
