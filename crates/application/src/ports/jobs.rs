@@ -281,7 +281,8 @@ pub trait JobStore: Send + Sync {
     ) -> Result<Outcome, CommitError>;
 
     /// Promotes due jobs, takes jobs from holders that died ([`Job::reap`]) and ends what took
-    /// too long ([`Job::expire`]), at most `limit` of each.
+    /// too long ([`Job::expire`]), at most `limit` of each. A job whose submission is
+    /// [`Intent`](domain::SubmissionState::Intent) is unanswered.
     async fn tick(&self, limit: u32) -> Result<TickReport, PortFailure>;
 
     /// Calls a job off: ends the transcription and removes the job, so that its holder is fenced

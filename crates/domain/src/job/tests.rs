@@ -221,9 +221,18 @@ fn a_job_expires_by_its_own_deadline_or_by_that_of_the_engine() {
     ] {
         let (job, mut transcription) = at(JobState::Waiting, Stage::Transcribing);
         let mut job = Job::restore(JobParts { await_until, ..job.parts().clone() });
-        assert_eq!(job.expire(&mut transcription, now).is_ok(), code.is_some(), "{now}");
+        assert_eq!(job.expire(&mut transcription, false, now).is_ok(), code.is_some(), "{now}");
         assert_eq!(failure_of(&transcription), code, "{now}");
     }
+}
+
+#[test]
+fn what_may_have_been_paid_for_expires_as_unknown() {
+    let (mut job, mut transcription) = at(JobState::Scheduled, Stage::Submitting);
+    assert!(job.expire(&mut transcription, true, noon() + Job::DEADLINE).is_err());
+    let late = noon() + Job::DEADLINE + TimeDelta::microseconds(1);
+    assert_eq!(job.expire(&mut transcription, true, late), Ok(Outcome::Ended));
+    assert_eq!(failure_of(&transcription), Some(FailureCode::SubmissionUnknown));
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl Action {
             Self::Settle(step) => job.settle(step, transcription, now),
             Self::Adopt => job.adopt(transcription, now),
             Self::Reap => job.reap(transcription, now),
-            Self::Expire => job.expire(transcription, now),
+            Self::Expire => job.expire(transcription, false, now),
         }
     }
 
