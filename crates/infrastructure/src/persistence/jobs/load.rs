@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::{
-    Epoch, FailureCode, Job, Outcome, Submission, SubmissionState, Transcription, TranscriptionId,
-};
+use domain::{Epoch, FailureCode, Job, Outcome, Submission, Transcription, TranscriptionId};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, Iterable,
     QueryFilter, QueryOrder, Select,
@@ -13,6 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::submissions::end;
 use crate::persistence::{
     entities::{attempts, jobs, submissions, transcriptions},
     fault::{CorruptRow, StoreError, unreadable},
@@ -89,8 +88,8 @@ fn live(
     Ok(Live { transcription, seen: (row.epoch, row.state.clone()), job: rows::jobs::restore(row)? })
 }
 
-/// The latest submission of each job that has one.
-pub(super) async fn latest_submissions(
+/// The open submission of each job, or else its latest, if it has one.
+pub(super) async fn current_submissions(
     tx: &WriteTx,
     ids: impl IntoIterator<Item = TranscriptionId>,
 ) -> Result<HashMap<TranscriptionId, Result<Submission, CorruptRow>>, StoreError> {
@@ -98,6 +97,7 @@ pub(super) async fn latest_submissions(
     let (rows, unread) = readable(tx, &ids, |ids| {
         submissions::Entity::find()
             .filter(submissions::Column::JobId.is_in(ids))
+            .order_by_asc(Expr::cust("state IN ('intent', 'accepted')"))
             .order_by_asc(submissions::Column::Seq)
     })
     .await?;
@@ -136,7 +136,8 @@ pub(super) async fn readable<E: EntityTrait>(
 }
 
 impl Live {
-    /// Writes back what a step made of it, with its line of history.
+    /// Writes back what a step made of it, with its line of history. A job that has ended leaves
+    /// no submission behind that anybody waits for.
     pub(super) async fn save(
         &self,
         tx: &WriteTx,
@@ -147,6 +148,7 @@ impl Live {
         let id = self.job.parts().id.as_uuid();
         let touched = match outcome {
             Outcome::Ended => {
+                end(tx, id, now).await?;
                 let gone = jobs::Entity::delete_by_id(id).filter(self.unchanged());
                 gone.exec(tx.db()).await?.rows_affected
             }
@@ -219,20 +221,5 @@ pub(super) async fn record(
         at: ActiveValue::Set(now),
     };
     attempts::Entity::insert(line).exec_without_returning(tx.db()).await?;
-    Ok(())
-}
-
-/// Moves the accepted submission of a job to `state`.
-pub(super) async fn close_accepted(
-    tx: &WriteTx,
-    job: Uuid,
-    state: SubmissionState,
-) -> Result<(), StoreError> {
-    submissions::Entity::update_many()
-        .col_expr(submissions::Column::State, Expr::value(state.as_str()))
-        .filter(submissions::Column::JobId.eq(job))
-        .filter(submissions::Column::State.eq(SubmissionState::Accepted.as_str()))
-        .exec(tx.db())
-        .await?;
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use application::ports::{PortFailure, TickReport};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{FailureCode, Outcome, SubmissionState, Transcription, TranscriptionState};
+use domain::{
+    FailureCode, Outcome, Submission, SubmissionState, Transcription, TranscriptionState,
+};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::Expr,
@@ -11,14 +13,15 @@ use sea_orm::{
 use super::{
     corrupt::Sieve,
     enqueue::Queue,
-    load::{Attempt, close_accepted, save_jobs},
+    load::{self, Attempt, save_jobs},
+    submissions,
 };
 use crate::persistence::{
     entities::{
         attempts,
         jobs::{Column, Entity},
     },
-    fault::{Stop, StoreError},
+    fault::{CorruptRow, Stop, StoreError},
     rows,
     sqlite::WriteTx,
 };
@@ -44,6 +47,7 @@ pub(super) async fn tick(
     expire(&mut sieve, past_await(rest, now), &mut report).await?;
     report.promoted = promote(&mut sieve, limit).await?;
     prune(tx, limit, now).await?;
+    submissions::prune(tx, limit, now).await?;
     report.next_due = next_due(&mut sieve).await?;
     report.ended.extend(sieve.gone.into_iter().map(|id| (id, FailureCode::Internal)));
     Ok(report)
@@ -120,12 +124,19 @@ async fn expire(
 ) -> Result<(), StoreError> {
     let (tx, now) = (sieve.tx, sieve.now);
     let late = sieve.rows(late).await?;
-    for mut live in sieve.live(late).await? {
+    let late = sieve.live(late).await?;
+    let ids = late.iter().map(|live| live.job.parts().id);
+    let submissions = load::current_submissions(tx, ids).await?;
+    for mut live in late {
         let id = live.job.parts().id;
-        let outcome = live.job.expire(&mut live.transcription, now)?;
+        // One that cannot be read may have been accepted as well as one that has no answer.
+        let open = |s: &Result<Submission, CorruptRow>| {
+            s.as_ref().map_or(true, |s| s.state == SubmissionState::Intent)
+        };
+        let unanswered = submissions.get(&id).is_some_and(open);
+        let outcome = live.job.expire(&mut live.transcription, unanswered, now)?;
         let code = failure_code(&live.transcription);
         live.save(tx, outcome, Some(Attempt { outcome: "expire", code }), now).await?;
-        close_accepted(tx, id.as_uuid(), SubmissionState::Error).await?;
         report.ended.extend(code.map(|code| (id, code)));
         report.expired += 1;
     }
