@@ -22,6 +22,12 @@ pub(super) fn add(operation: &mut Operation, endpoint: &Endpoint) {
                 .build(),
         );
     }
+    if endpoint.pattern.contains("{token}") {
+        let about = "The secret of one submission: 64 hexadecimal digits.";
+        parameters.push(
+            parameter("token", ParameterIn::Path, about, text()).required(Required::True).build(),
+        );
+    }
     match operation.operation_id.as_deref() {
         Some("listTranscriptions") => parameters.extend(list()),
         Some("getTranscription") => {

@@ -45,7 +45,7 @@ pub struct Deadlines {
     pub erase: Duration,
     /// Reading one page of the list of jobs.
     pub list: Duration,
-    /// Looking for lost submissions, all pages together.
+    /// Looking for lost submissions, all pages together. The caller may be less patient.
     pub find: Duration,
 }
 
@@ -59,7 +59,7 @@ impl Default for Deadlines {
             result: Duration::from_secs(50),
             erase: Duration::from_secs(30),
             list: Duration::from_secs(20),
-            find: Duration::from_secs(50),
+            find: Duration::from_mins(4),
         }
     }
 }

@@ -22,7 +22,7 @@ use super::{
 /// How many jobs a page holds: the most that the engine gives.
 const PAGE: &str = "200";
 /// How many pages are read at most.
-const MAX_PAGES: u32 = 100;
+const MAX_PAGES: u32 = 250;
 /// How many jobs, whose audio the list does not tell, are asked for at most.
 const MAX_LOOKS: usize = 50;
 /// How many of these are asked for at once.

@@ -232,7 +232,7 @@ async fn a_listing_that_contradicts_itself_is_never_an_answer() {
     fake.script(Endpoint::List, Fault::answer(&again));
     let found = answered(&fake, &again, wanted(AUDIO, noon())).await;
     assert_eq!(found.expect_err("the same page for ever").code, Code::ProviderProtocol);
-    for n in 0..100 {
+    for n in 0..250 {
         let next = page(&[job(&format!("job-{n}"), NOON)], &older);
         fake.script(Endpoint::List, Fault::answer(&next));
     }
