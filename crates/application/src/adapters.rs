@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::AddressPolicy;
 
 use crate::{
-    Accounts, Limits, Transcriptions,
+    Accounts, Callbacks, Limits, Transcriptions,
     limits::Quotas,
     ports::{
         Clock, Entropy, EventBus, HealthProbe, Ids, JobStore, MediaSource, ObjectStore,
@@ -41,6 +41,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// Transcriptions.
     pub transcriptions: Transcriptions,
+    /// What the speech engine calls back about.
+    pub callbacks: Callbacks,
     /// How often a caller may call.
     pub limits: Limits,
     /// Whether the service can do its work.
@@ -57,6 +59,7 @@ impl Adapters {
         Services {
             accounts: Accounts::new(self),
             transcriptions: Transcriptions::new(self, policy),
+            callbacks: Callbacks::new(self),
             limits: Limits::new(Arc::clone(&self.limiter), quotas),
             health: Arc::clone(&self.health),
             clock: Arc::clone(&self.clock),

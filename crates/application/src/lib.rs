@@ -6,6 +6,7 @@
 
 pub mod accounts;
 mod adapters;
+pub mod callbacks;
 pub mod engine;
 mod error;
 pub mod limits;
@@ -14,6 +15,7 @@ pub mod transcriptions;
 
 pub use accounts::Accounts;
 pub use adapters::{Adapters, Services};
+pub use callbacks::Callbacks;
 pub use engine::{Engine, EngineConfig, EngineHandle};
 pub use error::{ErrorKind, UseCaseError};
 pub use limits::{BudgetName, Limits};

@@ -1,26 +1,28 @@
 //! The steps, oldest first. A step that was released is never changed: a new one follows.
 
 mod m20261122_000001_users;
-mod m20261122_000002_transcriptions;
 mod m20261122_000003_transcripts;
 mod m20261122_000004_jobs;
 mod m20261122_000005_scheduler;
-mod m20261122_000006_submissions;
 mod m20261122_000007_attempts;
 mod m20261122_000008_erasures;
+mod m20261123_000002_transcriptions;
+mod m20261123_000006_submissions;
+mod m20261123_000009_pauses;
 
 use sea_orm_migration::{MigrationTrait, prelude::*};
 
 pub(crate) fn all() -> Vec<Box<dyn MigrationTrait>> {
     vec![
         Box::new(m20261122_000001_users::Migration),
-        Box::new(m20261122_000002_transcriptions::Migration),
+        Box::new(m20261123_000002_transcriptions::Migration),
         Box::new(m20261122_000003_transcripts::Migration),
         Box::new(m20261122_000004_jobs::Migration),
         Box::new(m20261122_000005_scheduler::Migration),
-        Box::new(m20261122_000006_submissions::Migration),
+        Box::new(m20261123_000006_submissions::Migration),
         Box::new(m20261122_000007_attempts::Migration),
         Box::new(m20261122_000008_erasures::Migration),
+        Box::new(m20261123_000009_pauses::Migration),
     ]
 }
 

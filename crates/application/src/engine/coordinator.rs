@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{FailureCode, TranscriptionId};
+use domain::{FailureCode, Stage, TranscriptionId};
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, sleep, timeout},
 };
 
-use super::{Engine, duration};
+use super::{Engine, duration, pause::Admission};
 use crate::ports::{ClaimRequest, Hint, Hints, PortFailure};
 
 /// How many rows one look takes at most.
@@ -56,6 +56,7 @@ impl Engine {
         } else {
             self.discard(job).await;
         }
+        self.nudge.notify_one();
     }
 
     /// A job ended without a holder.
@@ -77,23 +78,48 @@ impl Engine {
         if slots == 0 || self.stopping.is_cancelled() {
             return Ok(0);
         }
-        let asked = Instant::now();
-        let claimed = self
-            .jobs
-            .claim(&ClaimRequest {
-                worker: self.worker,
-                slots,
-                lease: self.config.lease,
-                per_owner: self.config.per_owner,
-                provider_cap: self.provider_cap(),
-            })
-            .await?;
-        let count = claimed.len();
-        for job in claimed {
-            let fence = self.held.hold(job.lease.job, job.lease.epoch, asked);
-            self.tasks.spawn(Arc::clone(self).run(job, fence));
+        let cap = self.capabilities.limited_concurrency.then_some(self.config.provider_cap);
+        match self.admission().await? {
+            Admission::Any => Ok(self.take(slots, cap).await?.len()),
+            // What the engine has finished is stored all the same.
+            Admission::None => Ok(self.take(slots, Some(0)).await?.len()),
+            Admission::One => {
+                let stored = self.take(slots, Some(0)).await?.len();
+                let left = slots.saturating_sub(u32::try_from(stored).unwrap_or(u32::MAX));
+                let tried = self.take(left.min(1), cap).await?;
+                for (job, _) in tried.iter().filter(|(_, stage)| *stage != Stage::Storing) {
+                    self.try_with(*job);
+                }
+                Ok(stored + tried.len())
+            }
         }
-        Ok(count)
+    }
+
+    /// Claims and starts up to `slots` jobs; returns which, and at which stage.
+    async fn take(
+        self: &Arc<Self>,
+        slots: u32,
+        provider_cap: Option<u32>,
+    ) -> Result<Vec<(TranscriptionId, Stage)>, PortFailure> {
+        if slots == 0 {
+            return Ok(Vec::new());
+        }
+        let asked = Instant::now();
+        let request = ClaimRequest {
+            worker: self.worker,
+            slots,
+            lease: self.config.lease,
+            per_owner: self.config.per_owner,
+            provider_cap,
+        };
+        let mut taken = Vec::new();
+        for claimed in self.jobs.claim(&request).await? {
+            let job = claimed.lease.job;
+            taken.push((job, claimed.job.parts().stage));
+            let fence = self.held.hold(job, claimed.lease.epoch, asked);
+            self.tasks.spawn(Arc::clone(self).run(claimed, fence));
+        }
+        Ok(taken)
     }
 
     /// Looks for work until the engine stops.

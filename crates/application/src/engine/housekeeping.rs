@@ -3,7 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use domain::FailureClass;
+use tokio::time::{Instant, timeout};
 
 use super::Engine;
 use crate::ports::{Erasure, PortFailure};
@@ -23,20 +24,21 @@ const ERASE_TRIES: u32 = 288;
 /// How many erasures one look takes.
 const ERASE_BATCH: u32 = 32;
 
-/// How many looks at the erasures pass between two sweeps of local audio: about an hour.
-const SWEEP_EVERY: u32 = 240;
+/// How much time passes between two sweeps of local audio.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
 impl Engine {
     pub(super) async fn keep_house(self: Arc<Self>) {
-        let mut looks = 0_u32;
+        let mut sweep_at = Instant::now();
         while !self.stopping.is_cancelled() {
-            if looks.is_multiple_of(SWEEP_EVERY) {
+            if sweep_at <= Instant::now() {
                 report("sweep", self.sweep().await);
+                sweep_at = Instant::now() + self.jittered(SWEEP_EVERY, 0.2);
             }
             report("erasures", self.erase().await);
-            looks = looks.wrapping_add(1);
             tokio::select! {
                 () = self.stopping.cancelled() => {}
+                () = self.nudge.notified() => {}
                 () = tokio::time::sleep(self.jittered(ERASE_EVERY, 0.2)) => {}
             }
         }
@@ -56,7 +58,13 @@ impl Engine {
     }
 
     async fn erase_one(&self, erasure: Erasure) -> Result<(), PortFailure> {
-        match timeout(ERASE_TIMEOUT, self.speech.erase(&erasure.provider_id)).await {
+        let erased = timeout(ERASE_TIMEOUT, self.speech.erase(&erasure.provider_id)).await;
+        if let Ok(Err(error)) = &erased
+            && error.code.class() == FailureClass::ProviderPaused
+        {
+            self.pause(error.code, error.retry_after).await;
+        }
+        match erased {
             Ok(Ok(())) => {
                 tracing::info!(event = "provider_copy_erased", provider.id = %erasure.provider_id, "erased");
                 self.jobs.erased(erasure.id).await

@@ -8,7 +8,11 @@
 mod coordinator;
 mod held;
 mod housekeeping;
+mod orphans;
+mod pause;
 mod poll;
+mod progress;
+mod reconcile;
 mod run;
 mod stages;
 mod submit;
@@ -18,8 +22,8 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
-use domain::{RetryPolicy, WorkerId};
+use chrono::TimeDelta;
+use domain::{RetryPolicy, SettlePolicy, WorkerId};
 use tokio::{sync::Notify, task::JoinHandle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -31,6 +35,7 @@ use crate::{
     },
 };
 use held::HeldLeases;
+use pause::Stop;
 
 /// How long each stage may take. Not scaled with the lease: a heartbeat alone must never keep a
 /// hung stage alive.
@@ -43,6 +48,8 @@ pub struct StageDeadlines {
     /// Asking the engine, answer included. Shorter than a drain, with some grace: a drain must not
     /// part a request from its answer.
     pub submit: Duration,
+    /// Looking for a submission in the engine's list.
+    pub find: Duration,
     /// Reading and storing the result.
     pub store: Duration,
 }
@@ -53,6 +60,7 @@ impl Default for StageDeadlines {
             fetch: Duration::from_mins(30),
             upload: Duration::from_mins(20),
             submit: Duration::from_secs(18),
+            find: Duration::from_mins(1),
             store: Duration::from_mins(1),
         }
     }
@@ -78,6 +86,10 @@ pub struct EngineConfig {
     pub deadlines: StageDeadlines,
     /// When to try again.
     pub retry: RetryPolicy,
+    /// When to look for a submission whose answer was lost, and when to give it up.
+    pub settle: SettlePolicy,
+    /// Whether the engine's copy is erased once the transcript is stored.
+    pub erase_after_store: bool,
 }
 
 impl Default for EngineConfig {
@@ -91,6 +103,8 @@ impl Default for EngineConfig {
             drain: Duration::from_secs(25),
             deadlines: StageDeadlines::default(),
             retry: RetryPolicy::default(),
+            settle: SettlePolicy::default(),
+            erase_after_store: true,
         }
     }
 }
@@ -142,9 +156,9 @@ pub struct Engine {
     stopping: CancellationToken,
     wake: Notify,
     due: Mutex<Option<Instant>>,
-    /// Until when nothing new is started, because the speech engine refuses our key or wants to
-    /// be paid.
-    paused: Mutex<Option<DateTime<Utc>>>,
+    /// Something is to be erased at the speech engine.
+    nudge: Notify,
+    stop: Mutex<Stop>,
 }
 
 impl Engine {
@@ -165,7 +179,8 @@ impl Engine {
             stopping: CancellationToken::new(),
             wake: Notify::new(),
             due: Mutex::new(None),
-            paused: Mutex::new(None),
+            nudge: Notify::new(),
+            stop: Mutex::default(),
             config,
         })
     }
@@ -175,7 +190,8 @@ impl Engine {
         let coordinator = tokio::spawn(Arc::clone(self).coordinate());
         let heartbeat = tokio::spawn(Arc::clone(self).beat());
         let housekeeping = tokio::spawn(Arc::clone(self).keep_house());
-        let background = [heartbeat, housekeeping];
+        let orphans = tokio::spawn(Arc::clone(self).watch_orphans());
+        let background = [heartbeat, housekeeping, orphans];
         EngineHandle { engine: Arc::clone(self), coordinator, background }
     }
 
@@ -214,26 +230,6 @@ impl Engine {
         }
     }
 
-    /// Starts nothing new for a while: each job would fetch its audio only to be refused.
-    fn pause(&self, delay: TimeDelta) {
-        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        *paused = Some(self.clock.now() + delay);
-    }
-
-    /// The speech engine took something: whatever stood in the way is mended.
-    fn resume(&self) {
-        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// How many jobs may be at the speech engine: during a pause no more than are there already.
-    fn provider_cap(&self) -> Option<u32> {
-        let paused = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        if paused.is_some_and(|until| self.clock.now() < until) {
-            return Some(0);
-        }
-        self.capabilities.limited_concurrency.then_some(self.config.provider_cap)
-    }
-
     fn is_mock(&self) -> bool {
         !self.capabilities.needs_audio
     }
@@ -243,8 +239,8 @@ impl Engine {
 pub struct EngineHandle {
     engine: Arc<Engine>,
     coordinator: JoinHandle<()>,
-    /// The heartbeat, which a drain still needs, and the housekeeping.
-    background: [JoinHandle<()>; 2],
+    /// The heartbeat, which a drain still needs, the housekeeping and the watch for orphans.
+    background: [JoinHandle<()>; 3],
 }
 
 impl EngineHandle {

@@ -34,7 +34,13 @@ impl Engine {
             }
             PollStep::Finished | PollStep::Fail(_) => None,
         };
-        match self.jobs.settle(id, epoch, step).await {
+        // Its copy is put down for erasure.
+        let failed_there = matches!(step, PollStep::Resubmit { .. } | PollStep::Fail(_));
+        let settled = self.jobs.settle(id, epoch, step).await;
+        if failed_there {
+            self.nudge.notify_one();
+        }
+        match settled {
             Ok(Outcome::Ended) => {
                 if let Some((code, stage)) = failed {
                     tracing::error!(
@@ -89,7 +95,10 @@ impl Engine {
                 FailureClass::Permanent | FailureClass::Ambiguous => {
                     PollStep::Fail(failure(error.code).with_detail(error.detail.as_deref()))
                 }
-                FailureClass::ProviderPaused | FailureClass::LocalResource => {
+                class @ (FailureClass::ProviderPaused | FailureClass::LocalResource) => {
+                    if class == FailureClass::ProviderPaused {
+                        self.pause(error.code, error.retry_after).await;
+                    }
                     PollStep::Pending { check_at: self.clock.now() + self.config.retry.paused }
                 }
                 // A question that was not answered says nothing about the job: it is asked again

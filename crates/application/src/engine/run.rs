@@ -173,7 +173,6 @@ impl Engine {
         problem: &Problem,
         effects: impl Fn() -> StepEffects,
     ) {
-        let failure = Failure::new(problem.code, run.stage).with_detail(problem.detail.as_deref());
         let failures = run.job.parts().failures;
         let verdict = self.config.retry.decide(
             problem.code.class(),
@@ -181,6 +180,10 @@ impl Engine {
             problem.retry_after,
             self.entropy.unit(),
         );
+        // Whatever ends a job that may have been paid for: that is what its owner must know.
+        let given_up = verdict == Verdict::GiveUp && self.unanswered(run).is_some();
+        let code = if given_up { FailureCode::SubmissionUnknown } else { problem.code };
+        let failure = Failure::new(code, run.stage).with_detail(problem.detail.as_deref());
         let now = self.clock.now();
         let step = || match verdict {
             Verdict::Retry(delay) => Step::Retry { failure: failure.clone(), run_at: now + delay },
@@ -190,10 +193,10 @@ impl Engine {
             Verdict::GiveUp => Step::Fail(failure.clone()),
         };
         let stage = run.stage.as_str();
-        let code = problem.code.as_str();
+        let code = code.as_str();
         let paused = problem.code.class() == FailureClass::ProviderPaused;
-        if let (true, Verdict::Snooze(delay)) = (paused, verdict) {
-            self.pause(delay);
+        if paused {
+            self.pause(problem.code, problem.retry_after).await;
         }
         match self.commit(run, step, effects).await {
             Ok(Outcome::Ended) => {
@@ -205,6 +208,7 @@ impl Engine {
                     "gave up"
                 );
                 self.discard(run.lease.job).await;
+                self.nudge.notify_one();
             }
             Ok(Outcome::Free | Outcome::Held) => {
                 tracing::warn!(

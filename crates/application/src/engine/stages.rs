@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::{
     Engine,
+    progress::Reached,
     run::{Halt, Problem, Run},
 };
 use crate::ports::{AudioFile, StepEffects};
@@ -47,8 +48,14 @@ impl Engine {
 
     /// The local audio: fetched now, or kept from before.
     async fn bring_audio(&self, run: &Run) -> Result<AudioFile, Halt> {
-        let fetch = self.media.fetch(run.lease.job, &run.transcription.parts().source, &());
-        self.guarded(run, self.config.deadlines.fetch, fetch).await
+        let reached = Reached::default();
+        let source = &run.transcription.parts().source;
+        let fetch = self.media.fetch(run.lease.job, source, &reached);
+        tokio::select! {
+            biased;
+            audio = self.guarded(run, self.config.deadlines.fetch, fetch) => audio,
+            halt = self.note_progress(run, &reached) => Err(halt),
+        }
     }
 
     /// Brings the audio to the engine, fetching it again where it is gone.
@@ -87,9 +94,17 @@ impl Engine {
             confidence: transcript.confidence,
             duration_ms: transcript.duration_ms,
         };
-        let effects =
-            || StepEffects { transcript: Some(transcript.clone()), ..StepEffects::default() };
+        // What was given no audio has nothing that is worth an erasure.
+        let erase = self.config.erase_after_store && self.capabilities.needs_audio;
+        let effects = || StepEffects {
+            transcript: Some(transcript.clone()),
+            erase,
+            ..StepEffects::default()
+        };
         self.commit(run, || Step::Complete(facts.clone()), effects).await?;
+        if erase {
+            self.nudge.notify_one();
+        }
         tracing::info!(
             event = "transcription_completed",
             text_length = transcript.text.chars().count(),
@@ -102,7 +117,7 @@ impl Engine {
     }
 
     /// Runs something that may be stopped at any point: by its deadline, a lost lease, a drain.
-    async fn guarded<T, E: Into<Halt>>(
+    pub(super) async fn guarded<T, E: Into<Halt>>(
         &self,
         run: &Run,
         deadline: Duration,

@@ -83,7 +83,8 @@ pub struct StepEffects {
     pub accepted: Option<(SubmissionId, String)>,
     /// The open submission to be closed because the engine surely did not take it.
     pub refused: Option<SubmissionId>,
-    /// The open submission that a complete listing of the engine's jobs lacked once more.
+    /// The open submission that a complete listing of the engine's jobs lacked once more. Not with
+    /// a step that keeps the lease: said twice, it would count twice.
     pub unlisted: Option<SubmissionId>,
     /// The open submission that is given up: as far as the engine's lists go it was not accepted.
     /// A step that ends the job gives an open submission up without being told.
@@ -98,11 +99,13 @@ pub struct StepEffects {
 
 impl StepEffects {
     /// Whether they go with `step`: what a submission was accepted under exactly with
-    /// [`Step::Submitted`], a transcript exactly with [`Step::Complete`].
+    /// [`Step::Submitted`], a transcript exactly with [`Step::Complete`], and a listing without
+    /// the submission only with a step that ends the lease.
     pub fn fit(&self, step: &Step) -> bool {
         self.accepted.is_some() == matches!(step, Step::Submitted { .. })
             && self.transcript.is_some() == matches!(step, Step::Complete(_))
             && (!self.erase || matches!(step, Step::Complete(_)))
+            && (self.unlisted.is_none() || !matches!(step, Step::Fetched(_) | Step::Uploaded(_)))
     }
 }
 
@@ -282,8 +285,8 @@ pub trait JobStore: Send + Sync {
     async fn tick(&self, limit: u32) -> Result<TickReport, PortFailure>;
 
     /// Calls a job off: ends the transcription and removes the job, so that its holder is fenced
-    /// off. An accepted submission is put down for erasure, an open one abandoned. `Ok(None)` where `owner` has no such
-    /// transcription.
+    /// off. An accepted submission is put down for erasure, an open one abandoned. `Ok(None)`
+    /// where `owner` has no such transcription.
     async fn cancel(
         &self,
         owner: UserId,
@@ -328,6 +331,10 @@ pub trait JobStore: Send + Sync {
     ///
     /// Adopted is only the submission of a job that lives, is not leased, and has no accepted
     /// one; an open later one is then abandoned.
+    ///
+    /// # Errors
+    /// MUST be a transient [`PortFailure`], and change nothing, while somebody holds a job that
+    /// could adopt it: whether the copy is needed shows once it is free.
     async fn resolve(
         &self,
         submission: SubmissionId,

@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod orphans;
+mod pause;
+mod progress;
+mod reconcile;
 mod unacknowledged;
+mod zombies;
 
 use std::{sync::Arc, time::Duration};
 
@@ -182,33 +187,6 @@ async fn a_forbidden_source_fails_at_once_and_nothing_is_submitted() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_ends_the_job_as_unknown_and_is_never_sent_again() {
-    let bench = Bench::default().await;
-    bench.fakes.speech.next_submit_lost();
-    let id = bench.enqueue().await;
-    bench.hours(&bench.engine(), 30).await;
-    assert_eq!(bench.failure(id).await, (FailureCode::SubmissionUnknown, Stage::Submitting));
-    assert_eq!(bench.fakes.speech.accepted().len(), 1);
-    assert_eq!(bench.fakes.speech.count(SpeechMethod::Submit), 1);
-    let submissions = bench.fakes.store.submissions(id);
-    assert_eq!(submissions.len(), 1);
-    assert_eq!(submissions[0].state, SubmissionState::Intent, "the intent is kept");
-}
-
-#[tokio::test]
-async fn a_crash_between_intent_and_answer_is_not_sent_again_after_the_restart() {
-    let bench = Bench::default().await;
-    let id = bench.enqueue().await;
-    let gate = bench.fakes.speech.gate(SpeechMethod::Submit);
-    gate.close();
-    kill_when(bench.engine(), gate.reached()).await;
-    gate.open();
-    bench.hours(&bench.engine(), 30).await;
-    assert_eq!(bench.failure(id).await.0, FailureCode::SubmissionUnknown);
-    assert_eq!(bench.fakes.speech.count(SpeechMethod::Submit), 1);
-}
-
-#[tokio::test]
 async fn an_engine_without_harm_is_asked_again_after_a_crash() {
     let mut fakes = fakes::adapters();
     fakes.speech = Arc::new(harmless());
@@ -276,65 +254,6 @@ async fn a_refusal_is_tried_again_under_a_new_submission() {
     let seqs: Vec<_> = bench.fakes.store.submissions(id).iter().map(|s| (s.seq, s.state)).collect();
     assert_eq!(seqs, [(1, SubmissionState::Error), (2, SubmissionState::Finished)]);
     assert_eq!(bench.fakes.speech.count(SpeechMethod::Upload), 1, "the upload is used again");
-}
-
-#[tokio::test]
-async fn jobs_wait_uncounted_while_the_key_is_refused() {
-    let bench = Bench::default().await;
-    for _ in 0..30 {
-        bench.fakes.speech.next_submit(Err(speech_error(FailureCode::ProviderAuth)));
-    }
-    let id = bench.enqueue().await;
-    bench.hours(&bench.engine(), 10).await;
-    assert_eq!(bench.status(id).await, Status::Completed);
-    assert_eq!(bench.found(id).await.parts().retry_count, 0);
-}
-
-#[tokio::test]
-async fn nothing_new_is_fetched_while_the_key_is_refused() {
-    let bench = Bench::default().await;
-    bench.fakes.speech.next_upload(Err(speech_error(FailureCode::ProviderAuth)));
-    bench.enqueue().await;
-    let engine = bench.engine();
-    engine.run_pending().await.unwrap();
-    assert!(bench.fakes.media.kept().await.unwrap().is_empty(), "no audio is hoarded meanwhile");
-    let fetched = bench.fakes.media.fetches();
-    let other = bench.enqueue().await;
-    engine.run_pending().await.unwrap();
-    assert_eq!(bench.fakes.media.fetches(), fetched);
-    bench.hours(&engine, 1).await;
-    assert_eq!(bench.status(other).await, Status::Completed);
-}
-
-#[tokio::test]
-async fn an_upload_does_not_end_the_wait_for_a_payment() {
-    let bench = Bench::default().await;
-    bench.fakes.speech.next_submit(Err(speech_error(FailureCode::ProviderPaymentRequired)));
-    bench.enqueue().await;
-    let engine = bench.engine();
-    engine.run_pending().await.unwrap();
-    assert_eq!(bench.fakes.speech.count(SpeechMethod::Upload), 1);
-    for _ in 0..3 {
-        bench.enqueue().await;
-    }
-    engine.run_pending().await.unwrap();
-    assert_eq!(bench.fakes.speech.count(SpeechMethod::Upload), 1);
-}
-
-#[tokio::test]
-async fn a_result_that_is_paid_for_is_read_while_the_key_is_refused() {
-    let bench = Bench::default().await;
-    let check_after = TimeDelta::minutes(1);
-    bench.fakes.speech.next_poll(Ok(PollAnswer::Pending { check_after }));
-    let paid = bench.enqueue().await;
-    let engine = bench.engine();
-    engine.run_pending().await.unwrap();
-    bench.fakes.speech.next_submit(Err(speech_error(FailureCode::ProviderAuth)));
-    bench.enqueue().await;
-    engine.run_pending().await.unwrap();
-    bench.fakes.clock.advance(check_after);
-    engine.run_pending().await.unwrap();
-    assert_eq!(bench.status(paid).await, Status::Completed);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use std::{
 use application::ports::{AudioFile, FetchError, MediaSource, PortFailure, Progress};
 use async_trait::async_trait;
 use domain::{FailureCode, Source, SourceFacts, TranscriptionId};
+use tokio::sync::watch;
 
 use super::{Gate, lock};
 
@@ -49,6 +50,7 @@ pub struct ScriptedMedia {
     directory: Option<PathBuf>,
     script: Mutex<Script>,
     gate: Gate,
+    share: watch::Sender<f64>,
 }
 
 impl ScriptedMedia {
@@ -71,6 +73,11 @@ impl ScriptedMedia {
     /// Where fetches stop after they arrived and before they have any effect.
     pub fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Fetches that stand before the gate tell that they have got so far.
+    pub fn reach(&self, share: f64) {
+        self.share.send_replace(share);
     }
 
     /// Every call so far, in the order of arrival.
@@ -103,10 +110,19 @@ impl MediaSource for ScriptedMedia {
         &self,
         job: TranscriptionId,
         source: &Source,
-        _: &dyn Progress,
+        progress: &dyn Progress,
     ) -> Result<AudioFile, FetchError> {
         lock(&self.script).calls.push(MediaCall::Fetch(job, source.clone()));
-        self.gate.pass().await;
+        let mut reached = self.share.subscribe();
+        let telling = async {
+            while reached.changed().await.is_ok() {
+                progress.at(*reached.borrow_and_update());
+            }
+        };
+        tokio::select! {
+            () = self.gate.pass() => {}
+            () = telling => {}
+        }
         let mut script = lock(&self.script);
         let facts = script.fetches.pop_front().unwrap_or_else(|| script.unscripted(source))?;
         let path = self.write(job).map_err(|error| FetchError {

@@ -12,7 +12,7 @@ use application::ports::{
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{FailureCode, Language, Transcript, TranscriptionOptions, Word};
+use domain::{CallbackDigest, FailureCode, Language, Transcript, TranscriptionOptions, Word};
 
 use super::{Gate, lock};
 
@@ -23,6 +23,8 @@ pub enum SpeechMethod {
     Upload,
     /// [`SpeechToText::submit`].
     Submit,
+    /// [`SpeechToText::find`].
+    Find,
     /// [`SpeechToText::poll`].
     Poll,
     /// [`SpeechToText::result`].
@@ -39,6 +41,8 @@ pub enum SpeechCall {
     Upload { audio: PathBuf },
     /// [`SpeechToText::submit`].
     Submit { upload_url: Option<String>, options: TranscriptionOptions, timeout: Duration },
+    /// [`SpeechToText::find`] for so many submissions.
+    Find { wanted: usize },
     /// [`SpeechToText::poll`].
     Poll { provider_id: String, polls: u32, since: DateTime<Utc> },
     /// [`SpeechToText::result`].
@@ -53,6 +57,7 @@ impl SpeechCall {
         match self {
             Self::Upload { .. } => SpeechMethod::Upload,
             Self::Submit { .. } => SpeechMethod::Submit,
+            Self::Find { .. } => SpeechMethod::Find,
             Self::Poll { .. } => SpeechMethod::Poll,
             Self::Result { .. } => SpeechMethod::Result,
             Self::Erase { .. } => SpeechMethod::Erase,
@@ -67,6 +72,10 @@ pub struct AcceptedJob {
     pub provider_id: String,
     /// The audio it was given.
     pub upload_url: Option<String>,
+    /// What is kept of the token that it would call back with.
+    pub callback: CallbackDigest,
+    /// Whether its list shows it.
+    pub listed: bool,
     /// Whether it was erased.
     pub erased: bool,
 }
@@ -80,6 +89,8 @@ enum SubmitScript {
 struct Script {
     uploads: VecDeque<Result<String, SpeechError>>,
     submits: VecDeque<SubmitScript>,
+    finds: VecDeque<SpeechError>,
+    lagging: bool,
     polls: VecDeque<Result<PollAnswer, SpeechError>>,
     results: VecDeque<Result<Transcript, SpeechError>>,
     erasures: VecDeque<Result<(), SpeechError>>,
@@ -95,7 +106,7 @@ pub struct ScriptedSpeech {
     capabilities: Capabilities,
     check_after: TimeDelta,
     script: Mutex<Script>,
-    gates: [Gate; 5],
+    gates: [Gate; 6],
 }
 
 impl Default for ScriptedSpeech {
@@ -150,6 +161,23 @@ impl ScriptedSpeech {
         lock(&self.script).submits.push_back(SubmitScript::Lost);
     }
 
+    /// Scripts a listing that fails.
+    pub fn next_find_fails(&self, error: SpeechError) {
+        lock(&self.script).finds.push_back(error);
+    }
+
+    /// From now on the list lacks what is accepted.
+    pub fn list_lags(&self) {
+        lock(&self.script).lagging = true;
+    }
+
+    /// The list has caught up.
+    pub fn list_catches_up(&self) {
+        let mut script = lock(&self.script);
+        script.lagging = false;
+        script.ledger.iter_mut().for_each(|job| job.listed = true);
+    }
+
     /// Scripts an answer to a poll.
     pub fn next_poll(&self, answer: Result<PollAnswer, SpeechError>) {
         lock(&self.script).polls.push_back(answer);
@@ -193,10 +221,24 @@ impl ScriptedSpeech {
 }
 
 impl Script {
-    fn accept(&mut self, upload_url: Option<&str>, check_after: TimeDelta) -> SubmitAnswer {
+    fn accept(&mut self, request: &SubmitRequest<'_>, check_after: TimeDelta) -> SubmitAnswer {
         let provider_id = format!("provider-{}", self.ledger.len() + 1);
-        self.enter(&provider_id, upload_url);
+        self.enter(&provider_id, request);
         SubmitAnswer { provider_id, check_after }
+    }
+
+    /// What a walk through the list finds. A job that can be named is found though the list lags,
+    /// and only if it is the one that is wanted.
+    fn find(&self, wanted: &Wanted<'_>) -> Option<String> {
+        let is_it = |job: &&AcceptedJob| {
+            !job.erased
+                && wanted.callback.is_none_or(|callback| callback == job.callback)
+                && wanted.upload_url == job.upload_url.as_deref()
+        };
+        let named = |job: &&AcceptedJob| wanted.hinted_id == Some(job.provider_id.as_str());
+        let hinted = self.ledger.iter().filter(named).find(is_it);
+        let found = hinted.or_else(|| self.ledger.iter().filter(|job| job.listed).find(is_it));
+        found.map(|job| job.provider_id.clone())
     }
 
     /// Fails for a job that was never accepted.
@@ -206,10 +248,12 @@ impl Script {
         job.map(|_| ()).ok_or_else(|| speech_error(FailureCode::ProviderJobMissing))
     }
 
-    fn enter(&mut self, provider_id: &str, upload_url: Option<&str>) {
+    fn enter(&mut self, provider_id: &str, request: &SubmitRequest<'_>) {
         self.ledger.push(AcceptedJob {
             provider_id: provider_id.to_owned(),
-            upload_url: upload_url.map(str::to_owned),
+            upload_url: request.upload_url.map(str::to_owned),
+            callback: request.callback.digest(),
+            listed: !self.lagging,
             erased: false,
         });
     }
@@ -243,20 +287,25 @@ impl SpeechToText for ScriptedSpeech {
         match script.submits.pop_front() {
             Some(SubmitScript::Answer(answer)) => {
                 if let Ok(answer) = &answer {
-                    script.enter(&answer.provider_id, request.upload_url);
+                    script.enter(&answer.provider_id, &request);
                 }
                 answer
             }
             Some(SubmitScript::Lost) => {
-                script.accept(request.upload_url, self.check_after);
+                script.accept(&request, self.check_after);
                 Err(speech_error(FailureCode::SubmissionUnknown))
             }
-            None => Ok(script.accept(request.upload_url, self.check_after)),
+            None => Ok(script.accept(&request, self.check_after)),
         }
     }
 
     async fn find(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Option<String>>, SpeechError> {
-        Ok(vec![None; wanted.len()])
+        self.arrive(SpeechCall::Find { wanted: wanted.len() }).await;
+        let mut script = lock(&self.script);
+        match script.finds.pop_front() {
+            Some(error) => Err(error),
+            None => Ok(wanted.iter().map(|wanted| script.find(wanted)).collect()),
+        }
     }
 
     async fn poll(

@@ -27,10 +27,7 @@ impl State {
         }
         let mut canceled = found.clone();
         canceled.cancel(now).map_err(refused("jobs.cancel"))?;
-        let engine = canceled.parts().engine.clone();
-        if let Some(provider_id) = self.accepted(id).and_then(|s| s.provider_id.clone()) {
-            self.put_down(&engine, &provider_id, now);
-        }
+        self.end_submissions(id, now);
         self.jobs.remove(&id);
         self.transcriptions.insert(id, canceled.clone());
         Ok(Some(CancelOutcome::Canceled(Box::new(canceled))))
@@ -42,26 +39,14 @@ impl State {
         id: TranscriptionId,
         now: DateTime<Utc>,
     ) -> bool {
-        let Some(found) = self.owned(owner, id) else {
+        if self.owned(owner, id).is_none() {
             return false;
-        };
-        let engine = found.parts().engine.clone();
-        for submission in self.submissions.remove(&id).unwrap_or_default() {
-            if let Some(provider_id) = submission.provider_id {
-                self.put_down(&engine, &provider_id, now);
-            }
         }
+        self.forget_submissions(id, now);
         self.jobs.remove(&id);
         self.transcripts.remove(&id);
         self.transcriptions.remove(&id);
         true
-    }
-
-    /// Puts a copy down that nobody recorded.
-    pub(super) fn orphan(&mut self, engine: &str, provider_id: &str, now: DateTime<Utc>) {
-        if !self.is_recorded(engine, provider_id) {
-            self.put_down(engine, provider_id, now);
-        }
     }
 
     /// Puts a copy down for erasure, due at once; one that is on the list already stays as it is.

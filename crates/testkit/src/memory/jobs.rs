@@ -81,50 +81,59 @@ impl JobStore for InMemoryStore {
         Ok(self.lock().delete(owner, id, self.clock.now()))
     }
 
-    async fn progress(&self, _: &Lease, _: f64) -> Result<(), CommitError> {
-        Ok(())
+    async fn progress(&self, lease: &Lease, share: f64) -> Result<(), CommitError> {
+        self.lock().progress(lease, share, self.clock.now())
     }
 
     async fn hear(
         &self,
-        _: &CallbackDigest,
-        _: Option<&str>,
+        callback: &CallbackDigest,
+        provider_id: Option<&str>,
     ) -> Result<Option<TranscriptionId>, PortFailure> {
-        Err(PortFailure::permanent("jobs", "not built yet"))
+        self.lock().hear(callback, provider_id, self.clock.now())
     }
 
     async fn unresolved(
         &self,
-        _: &str,
-        _: DateTime<Utc>,
-        _: u32,
+        engine: &str,
+        since: DateTime<Utc>,
+        limit: u32,
     ) -> Result<Vec<Submission>, PortFailure> {
-        Ok(Vec::new())
+        Ok(self.lock().unresolved(engine, since, limit))
     }
 
     async fn resolve(
         &self,
-        _: SubmissionId,
+        submission: SubmissionId,
         engine: &str,
         provider_id: &str,
     ) -> Result<Resolution, PortFailure> {
-        self.lock().orphan(engine, provider_id, self.clock.now());
-        Ok(Resolution::Unneeded)
+        self.lock().resolve(submission, engine, provider_id, self.clock.now())
     }
 
     async fn duplicates(&self) -> Result<u64, PortFailure> {
-        Ok(0)
+        Ok(self.lock().duplicates())
     }
 
-    async fn pause(&self, _: &str, _: FailureCode, _: DateTime<Utc>) -> Result<(), PortFailure> {
+    async fn pause(
+        &self,
+        engine: &str,
+        code: FailureCode,
+        until: DateTime<Utc>,
+    ) -> Result<(), PortFailure> {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        let since = state.pauses.get(engine).map_or(now, |pause| pause.since);
+        state.pauses.insert(engine.to_owned(), Pause { code, since, until });
         Ok(())
     }
 
-    async fn paused(&self, _: &str) -> Result<Option<Pause>, PortFailure> {
-        Ok(None)
+    async fn paused(&self, engine: &str) -> Result<Option<Pause>, PortFailure> {
+        Ok(self.lock().pauses.get(engine).copied())
     }
 
-    async fn resume(&self, _: &str) -> Result<(), PortFailure> {
+    async fn resume(&self, engine: &str) -> Result<(), PortFailure> {
+        self.lock().pauses.remove(engine);
         Ok(())
     }
 

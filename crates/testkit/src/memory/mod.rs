@@ -11,6 +11,7 @@ mod queue;
 mod records;
 mod state;
 mod steps;
+mod submissions;
 #[cfg(test)]
 mod tests;
 
@@ -53,9 +54,12 @@ impl InMemoryStore {
         self.lock().transcriptions.get(&id).cloned()
     }
 
-    /// The submissions of one job in the order of their `seq`; they stay when it ends.
+    /// The submissions of one job in the order of their `seq`; they stay when it ends,
+    /// and some when its transcription is deleted.
     pub fn submissions(&self, id: TranscriptionId) -> Vec<Submission> {
-        self.lock().submissions.get(&id).cloned().unwrap_or_default()
+        let state = self.lock();
+        let rows = state.submissions.get(&id).into_iter().flatten();
+        rows.map(|row| row.submission.clone()).collect()
     }
 
     /// What is put down for erasure, due or not, in the order in which it came.

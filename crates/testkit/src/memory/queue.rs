@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use application::ports::{ClaimRequest, Claimed, EnqueueError, Lease, PortFailure, TickReport};
 use chrono::{DateTime, Utc};
 use domain::{
-    Epoch, FailureCode, Job, JobParts, JobState, Outcome, Stage, SubmissionState, Transcription,
-    TranscriptionId, TranscriptionState, UserId, WorkerId,
+    Epoch, FailureCode, Job, JobParts, JobState, Outcome, Stage, Transcription, TranscriptionId,
+    TranscriptionState, UserId, WorkerId,
 };
 
 use super::state::{Pair, State, at_most, later, refused};
@@ -112,7 +112,11 @@ impl State {
         self.transcriptions.insert(id, transcription.clone());
         Claimed {
             lease: Lease { job: id, epoch: job.parts().epoch },
-            submission: self.submissions.get(&id).and_then(|all| all.last()).cloned(),
+            submission: self
+                .submissions
+                .get(&id)
+                .and_then(|all| all.last())
+                .map(|row| row.submission.clone()),
             job,
             transcription,
         }
@@ -147,6 +151,7 @@ impl State {
         let mut report = self.reap_dead(limit, now);
         self.expire_late(limit, now, &mut report);
         report.promoted = self.promote_due(limit, now)?;
+        self.prune_submissions(limit, now);
         report.next_due = self.next_due();
         Ok(report)
     }
@@ -162,6 +167,7 @@ impl State {
         for id in dead {
             match self.end_or_free(id, |pair| pair.job.reap(&mut pair.transcription, now)) {
                 Some(Outcome::Ended) => {
+                    self.end_submissions(id, now);
                     report.crashed_out += 1;
                     report.ended.extend(self.failed(id));
                 }
@@ -176,7 +182,7 @@ impl State {
         for id in self.oldest(limit, |parts| overdue_since(parts, now)) {
             let ended = self.end_or_free(id, |pair| pair.job.expire(&mut pair.transcription, now));
             if ended.is_some() {
-                self.close_accepted(id, SubmissionState::Error);
+                self.end_submissions(id, now);
                 report.expired += 1;
                 report.ended.extend(self.failed(id));
             }

@@ -5,12 +5,14 @@ use std::{
     time::Duration,
 };
 
-use application::ports::{Erasure, Lease, PortFailure};
+use application::ports::{Erasure, Lease, Pause, PortFailure};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Epoch, InvalidTransition, Job, JobState, Outcome, Submission, SubmissionState, Transcript,
-    Transcription, TranscriptionId, User, UserId,
+    Epoch, InvalidTransition, Job, JobState, Outcome, Transcript, Transcription, TranscriptionId,
+    User, UserId,
 };
+
+use super::submissions::Row;
 
 /// Everything that is kept.
 #[derive(Default)]
@@ -19,10 +21,13 @@ pub(super) struct State {
     pub(super) transcriptions: BTreeMap<TranscriptionId, Transcription>,
     pub(super) transcripts: HashMap<TranscriptionId, Transcript>,
     pub(super) jobs: BTreeMap<TranscriptionId, Job>,
-    pub(super) submissions: HashMap<TranscriptionId, Vec<Submission>>,
+    /// In the order of their `seq`; they may outlive their transcription.
+    pub(super) submissions: BTreeMap<TranscriptionId, Vec<Row>>,
     /// With the instant at which each is due.
     pub(super) erasures: Vec<(DateTime<Utc>, Erasure)>,
     pub(super) erasures_made: u64,
+    /// By the name of the engine.
+    pub(super) pauses: HashMap<String, Pause>,
     /// The `vtime` of each owner's last ready job.
     pub(super) last_place: HashMap<UserId, f64>,
     /// The largest `vtime` ever claimed.
@@ -74,24 +79,10 @@ impl State {
         };
     }
 
-    /// The submission that the engine accepted and has not yet answered for good.
-    pub(super) fn accepted(&self, id: TranscriptionId) -> Option<&Submission> {
-        self.submissions.get(&id)?.iter().find(|s| s.state == SubmissionState::Accepted)
-    }
-
-    /// Gives the accepted submission of a job its last state.
-    pub(super) fn close_accepted(&mut self, id: TranscriptionId, last: SubmissionState) {
-        let all = self.submissions.entry(id).or_default();
-        for submission in all.iter_mut().filter(|s| s.state == SubmissionState::Accepted) {
-            submission.state = last;
-        }
-    }
-
     /// Whether a submission records this copy.
     pub(super) fn is_recorded(&self, engine: &str, provider_id: &str) -> bool {
-        let at = |id| self.transcriptions.get(id).is_some_and(|t| t.parts().engine == engine);
-        self.submissions.iter().any(|(id, all)| {
-            all.iter().any(|s| s.provider_id.as_deref() == Some(provider_id)) && at(id)
+        self.submissions.values().flatten().any(|row| {
+            row.engine == engine && row.submission.provider_id.as_deref() == Some(provider_id)
         })
     }
 

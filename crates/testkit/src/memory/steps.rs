@@ -9,7 +9,10 @@ use domain::{
     SubmissionId, SubmissionState, TranscriptionId,
 };
 
-use super::state::{Pair, State, at_most, refused};
+use super::{
+    state::{Pair, State, at_most, refused},
+    submissions::Row,
+};
 
 impl State {
     pub(super) fn commit(
@@ -24,23 +27,34 @@ impl State {
         }
         let mut pair = self.held(lease).ok_or(CommitError::LeaseLost)?;
         let submissions = self.after(&pair, &effects)?;
-        let completes = matches!(step, Step::Complete(_));
         let outcome =
             pair.job.apply(step, &mut pair.transcription, now).map_err(refused("jobs.commit"))?;
         // Nothing fails from here on.
         self.put(pair, outcome);
         self.submissions.insert(lease.job, submissions);
-        if completes {
-            self.close_accepted(lease.job, SubmissionState::Finished);
-        }
         if let Some(transcript) = effects.transcript {
             self.transcripts.insert(lease.job, transcript);
+            self.close_accepted(lease.job, SubmissionState::Finished, effects.erase, now);
+        } else if outcome == Outcome::Ended {
+            self.end_submissions(lease.job, now);
         }
         Ok(outcome)
     }
 
+    pub(super) fn progress(
+        &mut self,
+        lease: &Lease,
+        share: f64,
+        now: DateTime<Utc>,
+    ) -> Result<(), CommitError> {
+        let mut pair = self.held(lease).ok_or(CommitError::LeaseLost)?;
+        pair.transcription.advance(share, now).map_err(refused("jobs.progress"))?;
+        self.put(pair, Outcome::Held);
+        Ok(())
+    }
+
     /// The submissions of a job after a step with these effects.
-    fn after(&self, pair: &Pair, effects: &StepEffects) -> Result<Vec<Submission>, PortFailure> {
+    fn after(&self, pair: &Pair, effects: &StepEffects) -> Result<Vec<Row>, PortFailure> {
         let mut all = self.submissions.get(&pair.job.parts().id).cloned().unwrap_or_default();
         if let Some((id, provider_id)) = &effects.accepted {
             if self.is_recorded(&pair.transcription.parts().engine, provider_id) {
@@ -54,6 +68,14 @@ impl State {
             // A caller that did not learn of it says it again.
             let states = [SubmissionState::Intent, SubmissionState::Error];
             in_state(&mut all, id, &states)?.state = SubmissionState::Error;
+        }
+        if let Some(id) = effects.unlisted {
+            let submission = in_state(&mut all, id, &[SubmissionState::Intent])?;
+            submission.clean_listings = submission.clean_listings.saturating_add(1);
+        }
+        if let Some(id) = effects.abandoned {
+            let states = [SubmissionState::Intent, SubmissionState::Abandoned];
+            in_state(&mut all, id, &states)?.state = SubmissionState::Abandoned;
         }
         Ok(all)
     }
@@ -70,19 +92,19 @@ impl State {
         let this = |s: &&Submission| {
             (s.id, s.epoch, s.state) == (new.id, lease.epoch, SubmissionState::Intent)
         };
-        if let Some(written) = all.iter().find(this) {
+        if let Some(written) = all.iter().map(|row| &row.submission).find(this) {
             return Ok(written.clone());
         }
-        if all.iter().any(|s| is_open(s.state)) {
+        if all.iter().any(|row| is_open(row.submission.state)) {
             return Err(IntentError::AlreadyOpen);
         }
-        if all.iter().any(|s| s.id == new.id) {
+        if all.iter().any(|row| row.submission.id == new.id) {
             return Err(PortFailure::permanent("jobs.intend", "the identifier is taken").into());
         }
         let submission = Submission {
             id: new.id,
             job: lease.job,
-            seq: all.last().map_or(1, |last| last.seq + 1),
+            seq: all.last().map_or(1, |last| last.submission.seq + 1),
             upload_url: new.upload_url,
             epoch: pair.job.parts().epoch,
             state: SubmissionState::Intent,
@@ -92,7 +114,11 @@ impl State {
             clean_listings: 0,
             hinted_id: None,
         };
-        all.push(submission.clone());
+        all.push(Row {
+            submission: submission.clone(),
+            engine: pair.transcription.parts().engine.clone(),
+            is_duplicate: false,
+        });
         Ok(submission)
     }
 
@@ -129,6 +155,7 @@ impl State {
             let failure = Failure::new(FailureCode::Internal, pair.job.parts().stage);
             pair.transcription.fail(failure, now).ok()?;
             self.put(pair, Outcome::Ended);
+            self.end_submissions(id, now);
             return None;
         };
         let job = Job::restore(JobParts { run_at: held_until, ..pair.job.parts().clone() });
@@ -152,7 +179,7 @@ impl State {
             pair.job.settle(step, &mut pair.transcription, now).map_err(refused("jobs.settle"))?;
         self.put(pair, outcome);
         if failed {
-            self.close_accepted(id, SubmissionState::Error);
+            self.close_accepted(id, SubmissionState::Error, true, now);
         }
         Ok(outcome)
     }
@@ -160,11 +187,12 @@ impl State {
 
 /// The submission `id`, if it is in one of `states`.
 fn in_state<'a>(
-    all: &'a mut [Submission],
+    all: &'a mut [Row],
     id: SubmissionId,
     states: &[SubmissionState],
 ) -> Result<&'a mut Submission, PortFailure> {
     all.iter_mut()
+        .map(|row| &mut row.submission)
         .find(|s| s.id == id && states.contains(&s.state))
         .ok_or_else(|| misuse("no submission of this job is in that state"))
 }

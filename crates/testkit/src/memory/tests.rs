@@ -256,7 +256,8 @@ async fn a_job_that_waits_for_nothing_ends_when_it_is_due() {
     let id = bench.enqueue(owner).await;
     let claimed = bench.claim(1, 9, None).await.remove(0);
     bench.submit(&claimed).await;
-    bench.store.lock().close_accepted(id, SubmissionState::Error);
+    let now = bench.fakes.clock.now();
+    bench.store.lock().end_submissions(id, now);
     assert!(bench.store.due_polls(9, LEASE).await.unwrap().is_empty());
     assert_eq!(bench.store.job(id), None);
     assert_eq!(bench.store.tick(9).await.unwrap(), TickReport::default());

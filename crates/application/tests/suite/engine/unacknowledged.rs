@@ -2,7 +2,10 @@
 //! commit succeeded while the answer was lost.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,12 +18,15 @@ use application::{
     },
 };
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     CallbackDigest, Epoch, FailureCode, JobState, Outcome, PollStep, Status, Step, Submission,
     SubmissionId, SubmissionState, Transcription, TranscriptionId, UserId, WorkerId,
 };
-use testkit::{fakes::Gate, memory::InMemoryStore};
+use testkit::{
+    fakes::{Gate, SpeechMethod, speech_error},
+    memory::InMemoryStore,
+};
 use uuid::Uuid;
 
 use super::Bench;
@@ -34,6 +40,8 @@ struct Unacknowledged {
     /// How many intents are not acknowledged.
     intents: Mutex<u32>,
     claims: Gate,
+    /// Whether whoever claims a job is not told of its submission.
+    silent: AtomicBool,
 }
 
 impl Unacknowledged {
@@ -43,6 +51,7 @@ impl Unacknowledged {
             commits: Mutex::default(),
             intents: Mutex::default(),
             claims: Gate::default(),
+            silent: AtomicBool::default(),
         })
     }
 
@@ -52,7 +61,8 @@ impl Unacknowledged {
 
     fn engine(self: &Arc<Self>, bench: &Bench) -> Arc<Engine> {
         let adapters = Adapters { jobs: self.clone(), ..bench.fakes.adapters() };
-        Engine::new(&adapters, EngineConfig::default())
+        // What is erased here would be erased by mistake.
+        Engine::new(&adapters, EngineConfig { erase_after_store: false, ..EngineConfig::default() })
     }
 }
 
@@ -67,9 +77,12 @@ impl JobStore for Unacknowledged {
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {
-        let claimed = self.inner.claim(request).await;
+        let mut claimed = self.inner.claim(request).await?;
         self.claims.pass().await;
-        claimed
+        if self.silent.load(Ordering::Relaxed) {
+            claimed.iter_mut().for_each(|claimed| claimed.submission = None);
+        }
+        Ok(claimed)
     }
 
     async fn heartbeat(
@@ -272,4 +285,22 @@ async fn what_is_being_claimed_when_a_drain_begins_is_handed_back() {
     let job = bench.fakes.store.job(id).unwrap();
     assert_eq!(job.parts().state, JobState::Ready);
     assert_eq!(job.parts().crashes, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_intent_that_the_claim_did_not_tell_of_is_not_sent_again_either() {
+    let bench = Bench::default().await;
+    let store = Unacknowledged::over(&bench);
+    bench.fakes.speech.next_submit_lost();
+    bench.fakes.speech.next_find_fails(speech_error(FailureCode::ProviderUnavailable));
+    let id = bench.enqueue().await;
+    store.silent.store(true, Ordering::Relaxed);
+    let engine = store.engine(&bench);
+    bench.run_for(&engine, TimeDelta::minutes(30), TimeDelta::seconds(5)).await;
+    assert_eq!(bench.status(id).await, Status::Processing);
+    assert_eq!(bench.fakes.speech.count(SpeechMethod::Submit), 1);
+    store.silent.store(false, Ordering::Relaxed);
+    bench.hours(&engine, 1).await;
+    assert_eq!(bench.status(id).await, Status::Completed);
+    assert_eq!(bench.fakes.speech.accepted().len(), 1);
 }

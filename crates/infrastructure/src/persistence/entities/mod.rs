@@ -8,6 +8,7 @@
 pub(super) mod attempts;
 pub(super) mod erasures;
 pub(super) mod jobs;
+pub(super) mod pauses;
 pub(super) mod sched_clock;
 pub(super) mod submissions;
 pub(super) mod tenant_sched;

@@ -16,6 +16,11 @@ pub struct Model {
     pub engine: String,
     pub provider_id: Option<String>,
     pub intent_at: DateTime<Utc>,
+    pub callback: Option<Vec<u8>>,
+    pub clean_listings: i64,
+    pub hinted_id: Option<String>,
+    pub is_duplicate: bool,
+    pub is_forgotten: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -44,6 +44,7 @@ async fn every_table_has_an_entity_with_the_same_columns() {
         assert_columns(&db, super::submissions::Entity).await,
         assert_columns(&db, super::attempts::Entity).await,
         assert_columns(&db, super::erasures::Entity).await,
+        assert_columns(&db, super::pauses::Entity).await,
     ]);
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' \
                AND name NOT LIKE 'sqlite_%' AND name <> 'seaql_migrations'";

@@ -1,14 +1,17 @@
 //! Rows that cannot be understood: their jobs are given up, so that they hold up nobody else's.
 
 use chrono::{DateTime, Utc};
-use domain::{FailureCode, Stage, Status, SubmissionState, TranscriptionId};
+use domain::{FailureCode, Stage, Status, TranscriptionId};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Select,
     sea_query::{Expr, Keyword, SimpleExpr},
 };
 use uuid::Uuid;
 
-use super::load::{Live, close_accepted, readable, with_transcriptions};
+use super::{
+    load::{Live, readable, with_transcriptions},
+    submissions,
+};
 use crate::persistence::{
     entities::{jobs, transcriptions},
     fault::{CorruptRow, StoreError, unreadable},
@@ -89,7 +92,7 @@ impl<'a> Sieve<'a> {
             "a job was given up because what is stored of it cannot be"
         );
         jobs::Entity::delete_by_id(id).exec(self.tx.db()).await?;
-        close_accepted(self.tx, id, SubmissionState::Error).await?;
+        submissions::end(self.tx, id, self.now).await?;
         fail(self.tx, id, self.now).await?;
         self.gone.push(TranscriptionId::from_uuid(id));
         Ok(())

@@ -11,20 +11,17 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::persistence::{
-    entities::{
-        erasures::{Column, Entity, Model},
-        submissions,
-    },
-    fault::Stop,
+    entities::erasures::{Column, Entity, Model},
+    fault::{Stop, StoreError},
     sqlite::WriteTx,
 };
 
 /// Puts copies down, each once: engine and the engine's name for it.
-pub(super) async fn put_down<E>(
+pub(super) async fn put_down(
     tx: &WriteTx,
     copies: &[(String, String)],
     now: DateTime<Utc>,
-) -> Result<(), Stop<E>> {
+) -> Result<(), StoreError> {
     let rows = copies.iter().map(|(engine, provider_id)| {
         Model {
             id: id(engine, provider_id),
@@ -40,25 +37,6 @@ pub(super) async fn put_down<E>(
     let once = OnConflict::column(Column::Id).do_nothing().to_owned();
     Entity::insert_many(rows).on_conflict(once).exec_without_returning(tx.db()).await?;
     Ok(())
-}
-
-/// Puts a copy down that nobody recorded. One that a submission records belongs to a job: whoever
-/// ends that sees to it.
-pub(super) async fn orphan(
-    tx: &WriteTx,
-    engine: &str,
-    provider_id: &str,
-    now: DateTime<Utc>,
-) -> Result<(), Stop<PortFailure>> {
-    let recorded = submissions::Entity::find()
-        .filter(submissions::Column::Engine.eq(engine))
-        .filter(submissions::Column::ProviderId.eq(provider_id))
-        .one(tx.db())
-        .await?;
-    match recorded {
-        Some(_) => Ok(()),
-        None => put_down(tx, &[(engine.to_owned(), provider_id.to_owned())], now).await,
-    }
 }
 
 /// What is due at one engine, the longest due first.

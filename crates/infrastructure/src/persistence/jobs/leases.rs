@@ -4,14 +4,17 @@ use application::ports::{CommitError, Lease, PortFailure, StepEffects};
 use chrono::{DateTime, Utc};
 use domain::{Epoch, Outcome, Step, SubmissionId, SubmissionState, TranscriptionId, WorkerId};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    UpdateMany, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, UpdateMany, sea_query::Expr,
 };
 use uuid::Uuid;
 
-use super::load::{Attempt, close_accepted, under_epoch};
+use super::{
+    load::{Attempt, under_epoch},
+    submissions::finish,
+};
 use crate::persistence::{
-    entities::{jobs, submissions, transcripts},
+    entities::{jobs, submissions, transcriptions, transcripts},
     fault::{Stop, StoreError},
     rows,
     sqlite::WriteTx,
@@ -64,7 +67,6 @@ pub(super) async fn commit(
     let held = under_epoch(tx, lease.job, lease.epoch, "leased").await?;
     let mut live = held.ok_or(Stop::Refused(CommitError::LeaseLost))?;
     let attempt = attempt(&step);
-    let completes = matches!(step, Step::Complete(_));
     let outcome = live.job.apply(step, &mut live.transcription, now)?;
     if let Some((id, provider_id)) = effects.accepted {
         accept(tx, lease.job, id, provider_id).await?;
@@ -72,16 +74,43 @@ pub(super) async fn commit(
     if let Some(id) = effects.refused {
         refuse(tx, lease.job, id).await?;
     }
-    if completes {
-        close_accepted(tx, lease.job.as_uuid(), SubmissionState::Finished).await?;
+    if let Some(id) = effects.unlisted {
+        unlist(tx, lease.job, id).await?;
+    }
+    if let Some(id) = effects.abandoned {
+        abandon(tx, lease.job, id).await?;
     }
     if let Some(transcript) = effects.transcript {
+        finish(tx, lease.job.as_uuid(), effects.erase, now).await?;
         let row = rows::transcripts::row(lease.job, transcript)?;
         let row = row.into_active_model().reset_all();
         transcripts::Entity::insert(row).exec_without_returning(tx.db()).await?;
     }
     live.save(tx, outcome, attempt, now).await?;
     Ok(outcome)
+}
+
+pub(super) async fn progress(
+    tx: &WriteTx,
+    lease: &Lease,
+    share: f64,
+    now: DateTime<Utc>,
+) -> Result<(), Stop<CommitError>> {
+    use transcriptions::Column;
+    let held = under_epoch(tx, lease.job, lease.epoch, "leased").await?;
+    let mut live = held.ok_or(Stop::Refused(CommitError::LeaseLost))?;
+    let before = live.transcription.clone();
+    live.transcription.advance(share, now)?;
+    if live.transcription == before {
+        return Ok(());
+    }
+    transcriptions::Entity::update_many()
+        .col_expr(Column::Progress, Expr::value(share))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.eq(lease.job.as_uuid()))
+        .exec(tx.db())
+        .await?;
+    Ok(())
 }
 
 /// What the history says of a step; nothing of one that keeps its holder.
@@ -114,6 +143,20 @@ async fn refuse(tx: &WriteTx, job: TranscriptionId, id: SubmissionId) -> Result<
     let refused = submission(job, id, &[SubmissionState::Intent, SubmissionState::Error])
         .col_expr(submissions::Column::State, Expr::value(SubmissionState::Error.as_str()));
     one(refused.exec(tx.db()).await?.rows_affected)
+}
+
+async fn unlist(tx: &WriteTx, job: TranscriptionId, id: SubmissionId) -> Result<(), StoreError> {
+    let listings = Expr::col(submissions::Column::CleanListings).add(1);
+    let unlisted = submission(job, id, &[SubmissionState::Intent])
+        .col_expr(submissions::Column::CleanListings, listings);
+    one(unlisted.exec(tx.db()).await?.rows_affected)
+}
+
+async fn abandon(tx: &WriteTx, job: TranscriptionId, id: SubmissionId) -> Result<(), StoreError> {
+    // A caller that did not learn of it says it again.
+    let abandoned = submission(job, id, &[SubmissionState::Intent, SubmissionState::Abandoned])
+        .col_expr(submissions::Column::State, Expr::value(SubmissionState::Abandoned.as_str()));
+    one(abandoned.exec(tx.db()).await?.rows_affected)
 }
 
 fn submission(

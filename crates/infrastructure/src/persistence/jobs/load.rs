@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::{
-    Epoch, FailureCode, Job, Outcome, Submission, SubmissionState, Transcription, TranscriptionId,
-};
+use domain::{Epoch, FailureCode, Job, Outcome, Submission, Transcription, TranscriptionId};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter, QueryOrder, Select,
-    sea_query::{Expr, OnConflict},
+    QueryFilter, QueryOrder, Select, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
+use super::submissions::end;
 use crate::persistence::{
     entities::{attempts, jobs, submissions, transcriptions},
     fault::{CorruptRow, StoreError, unreadable},
@@ -136,7 +134,8 @@ pub(super) async fn readable<E: EntityTrait>(
 }
 
 impl Live {
-    /// Writes back what a step made of it, with its line of history.
+    /// Writes back what a step made of it, with its line of history. A job that has ended leaves
+    /// no submission behind that anybody waits for.
     pub(super) async fn save(
         &self,
         tx: &WriteTx,
@@ -147,6 +146,7 @@ impl Live {
         let id = self.job.parts().id.as_uuid();
         let touched = match outcome {
             Outcome::Ended => {
+                end(tx, id, now).await?;
                 let gone = jobs::Entity::delete_by_id(id).filter(self.unchanged());
                 gone.exec(tx.db()).await?.rows_affected
             }
@@ -219,20 +219,5 @@ pub(super) async fn record(
         at: ActiveValue::Set(now),
     };
     attempts::Entity::insert(line).exec_without_returning(tx.db()).await?;
-    Ok(())
-}
-
-/// Moves the accepted submission of a job to `state`.
-pub(super) async fn close_accepted(
-    tx: &WriteTx,
-    job: Uuid,
-    state: SubmissionState,
-) -> Result<(), StoreError> {
-    submissions::Entity::update_many()
-        .col_expr(submissions::Column::State, Expr::value(state.as_str()))
-        .filter(submissions::Column::JobId.eq(job))
-        .filter(submissions::Column::State.eq(SubmissionState::Accepted.as_str()))
-        .exec(tx.db())
-        .await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The job engine's tables in `SQLite`: live jobs, the fair queue, submissions, erasures.
+//! The job engine's tables in `SQLite`: live jobs, the fair queue, submissions, erasures, pauses.
 //!
 //! Each call of the port is one transaction of the one writer, so calls never race: rows are
 //! loaded, the domain decides, and what it decided is written back. A write is still guarded by
@@ -8,12 +8,15 @@ mod claim;
 mod corrupt;
 mod enqueue;
 mod erase;
+mod found;
 mod leases;
 mod load;
+mod pauses;
 #[cfg(test)]
 mod plans;
 mod polls;
 mod stop;
+mod submissions;
 mod submit;
 #[cfg(test)]
 mod tests;
@@ -31,7 +34,7 @@ use domain::{
     CallbackDigest, Epoch, FailureCode, Outcome, Step, Submission, SubmissionId, Transcription,
     TranscriptionId, UserId, WorkerId, job::PollStep,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::{
@@ -126,51 +129,75 @@ impl JobStore for SqliteStore {
         change!(self, "jobs.delete", |tx, now| stop::delete(tx, owner, id, now))
     }
 
-    async fn progress(&self, _: &Lease, _: f64) -> Result<(), CommitError> {
-        Ok(())
+    async fn progress(&self, lease: &Lease, share: f64) -> Result<(), CommitError> {
+        change!(self, "jobs.progress", |tx, now| leases::progress(tx, lease, share, now))
     }
 
     async fn hear(
         &self,
-        _: &CallbackDigest,
-        _: Option<&str>,
+        callback: &CallbackDigest,
+        provider_id: Option<&str>,
     ) -> Result<Option<TranscriptionId>, PortFailure> {
-        Err(PortFailure::permanent("jobs", "not built yet"))
+        // Whoever knows no token does not make others wait for the lock.
+        let known = bounded("jobs.hear", async {
+            let known = found::under(callback).count(self.reader.db()).await?;
+            Ok::<_, Stop<PortFailure>>(known > 0)
+        });
+        if !known.await? {
+            return Ok(None);
+        }
+        change!(self, "jobs.hear", |tx, now| found::hear(tx, callback, provider_id, now))
     }
 
     async fn unresolved(
         &self,
-        _: &str,
-        _: DateTime<Utc>,
-        _: u32,
+        engine: &str,
+        since: DateTime<Utc>,
+        limit: u32,
     ) -> Result<Vec<Submission>, PortFailure> {
-        Ok(Vec::new())
+        change!(self, "jobs.unresolved", |tx, _now| found::unresolved(
+            tx,
+            found::lost(engine, since, limit)
+        ))
     }
 
     async fn resolve(
         &self,
-        _: SubmissionId,
+        submission: SubmissionId,
         engine: &str,
         provider_id: &str,
     ) -> Result<Resolution, PortFailure> {
-        change!(self, "jobs.orphan", |tx, now| erase::orphan(tx, engine, provider_id, now))
-            .map(|()| Resolution::Unneeded)
+        change!(self, "jobs.resolve", |tx, now| found::resolve(
+            tx,
+            submission,
+            engine,
+            provider_id,
+            now
+        ))
     }
 
     async fn duplicates(&self) -> Result<u64, PortFailure> {
-        Ok(0)
+        bounded("jobs.duplicates", async {
+            Ok::<_, Stop<PortFailure>>(found::duplicates().count(self.reader.db()).await?)
+        })
+        .await
     }
 
-    async fn pause(&self, _: &str, _: FailureCode, _: DateTime<Utc>) -> Result<(), PortFailure> {
-        Ok(())
+    async fn pause(
+        &self,
+        engine: &str,
+        code: FailureCode,
+        until: DateTime<Utc>,
+    ) -> Result<(), PortFailure> {
+        change!(self, "jobs.pause", |tx, now| pauses::pause(tx, engine, code, until, now))
     }
 
-    async fn paused(&self, _: &str) -> Result<Option<Pause>, PortFailure> {
-        Ok(None)
+    async fn paused(&self, engine: &str) -> Result<Option<Pause>, PortFailure> {
+        bounded("jobs.paused", pauses::paused(&self.reader, engine)).await
     }
 
-    async fn resume(&self, _: &str) -> Result<(), PortFailure> {
-        Ok(())
+    async fn resume(&self, engine: &str) -> Result<(), PortFailure> {
+        change!(self, "jobs.resume", |tx, _now| pauses::resume(tx, engine))
     }
 
     async fn due_erasures(

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::{
     corrupt::Sieve,
-    load::{Attempt, close_accepted, latest_submissions, save_jobs, under_epoch},
+    load::{Attempt, latest_submissions, save_jobs, under_epoch},
+    submissions::give_back,
 };
 use crate::persistence::{
     entities::jobs::{Column, Entity},
@@ -84,7 +85,7 @@ pub(super) async fn settle(
     };
     let outcome = live.job.settle(step, &mut live.transcription, now)?;
     if failed {
-        close_accepted(tx, job.as_uuid(), SubmissionState::Error).await?;
+        give_back(tx, job.as_uuid(), now).await?;
     }
     live.save(tx, outcome, attempt, now).await?;
     Ok(outcome)

@@ -2,16 +2,16 @@
 
 use application::ports::{CancelOutcome, PortFailure};
 use chrono::{DateTime, Utc};
-use domain::{Job, Status, SubmissionState, Transcription, TranscriptionId, UserId};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Select};
+use domain::{Job, Status, Transcription, TranscriptionId, UserId};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::{
-    erase,
     load::{Attempt, record, save_transcription},
+    submissions,
 };
 use crate::persistence::{
-    entities::{jobs, submissions, transcriptions},
+    entities::{jobs, transcriptions},
     fault::{CorruptRow, Stop, StoreError, unreadable},
     rows,
     sqlite::WriteTx,
@@ -36,9 +36,7 @@ pub(super) async fn cancel(
                 record(tx, &job, Attempt::new("cancel"), now).await?;
             }
             jobs::Entity::delete_by_id(id.as_uuid()).exec(tx.db()).await?;
-            let accepted = submissions::Column::State.eq(SubmissionState::Accepted.as_str());
-            let copies = copies(tx, id, Condition::all().add(accepted)).await?;
-            erase::put_down(tx, &copies, now).await?;
+            submissions::end(tx, id.as_uuid(), now).await?;
         }
     }
     Ok(Some(CancelOutcome::Canceled(Box::new(transcription))))
@@ -60,9 +58,8 @@ pub(super) async fn delete(
     if found.is_none() {
         return Ok(false);
     }
-    let copies = copies(tx, id, Condition::all()).await?;
-    erase::put_down(tx, &copies, now).await?;
-    // Its job, its transcript, its submissions and its history go with it.
+    submissions::forget(tx, id.as_uuid(), now).await?;
+    // Its job, its transcript and its history go with it.
     transcriptions::Entity::delete_by_id(id.as_uuid()).exec(tx.db()).await?;
     Ok(true)
 }
@@ -100,23 +97,4 @@ async fn job(tx: &WriteTx, id: TranscriptionId) -> Result<Option<Job>, StoreErro
         );
         None
     }))
-}
-
-/// The copies that engines have of a job: engine and the engine's name for it.
-async fn copies(
-    tx: &WriteTx,
-    id: TranscriptionId,
-    which: Condition,
-) -> Result<Vec<(String, String)>, StoreError> {
-    // No other column is read: one that cannot be must not keep a copy from being erased.
-    let rows: Vec<(String, Option<String>)> = submissions::Entity::find()
-        .select_only()
-        .column(submissions::Column::Engine)
-        .column(submissions::Column::ProviderId)
-        .filter(submissions::Column::JobId.eq(id.as_uuid()))
-        .filter(which)
-        .into_tuple()
-        .all(tx.db())
-        .await?;
-    Ok(rows.into_iter().filter_map(|(engine, name)| Some((engine, name?))).collect())
 }

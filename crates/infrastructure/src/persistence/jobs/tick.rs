@@ -2,7 +2,7 @@
 
 use application::ports::{PortFailure, TickReport};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{FailureCode, Outcome, SubmissionState, Transcription, TranscriptionState};
+use domain::{FailureCode, Outcome, Transcription, TranscriptionState};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::Expr,
@@ -11,7 +11,8 @@ use sea_orm::{
 use super::{
     corrupt::Sieve,
     enqueue::Queue,
-    load::{Attempt, close_accepted, save_jobs},
+    load::{Attempt, save_jobs},
+    submissions,
 };
 use crate::persistence::{
     entities::{
@@ -44,6 +45,7 @@ pub(super) async fn tick(
     expire(&mut sieve, past_await(rest, now), &mut report).await?;
     report.promoted = promote(&mut sieve, limit).await?;
     prune(tx, limit, now).await?;
+    submissions::prune(tx, limit, now).await?;
     report.next_due = next_due(&mut sieve).await?;
     report.ended.extend(sieve.gone.into_iter().map(|id| (id, FailureCode::Internal)));
     Ok(report)
@@ -125,7 +127,6 @@ async fn expire(
         let outcome = live.job.expire(&mut live.transcription, now)?;
         let code = failure_code(&live.transcription);
         live.save(tx, outcome, Some(Attempt { outcome: "expire", code }), now).await?;
-        close_accepted(tx, id.as_uuid(), SubmissionState::Error).await?;
         report.ended.extend(code.map(|code| (id, code)));
         report.expired += 1;
     }

@@ -1,6 +1,6 @@
 //! Submissions.
 
-use domain::{Epoch, Submission, SubmissionId, SubmissionState, TranscriptionId};
+use domain::{CallbackDigest, Epoch, Submission, SubmissionId, SubmissionState, TranscriptionId};
 
 use super::stored;
 use crate::persistence::{entities::submissions::Model, fault::CorruptRow};
@@ -13,6 +13,9 @@ pub(in crate::persistence) fn restore(row: Model) -> Result<Submission, CorruptR
         | (Some(state @ (SubmissionState::Error | SubmissionState::Abandoned)), _) => state,
         _ => return Err(corrupt("state does not match provider_id")),
     };
+    let callback = row.callback.map(<[u8; 32]>::try_from).transpose();
+    let callback = callback.map_err(|_| corrupt("callback is no digest"))?;
+    let listings = u32::try_from(row.clean_listings);
     Ok(Submission {
         id: SubmissionId::from_uuid(row.id),
         job: TranscriptionId::from_uuid(row.job_id),
@@ -22,12 +25,13 @@ pub(in crate::persistence) fn restore(row: Model) -> Result<Submission, CorruptR
         state,
         provider_id: row.provider_id,
         intent_at: row.intent_at,
-        callback: None,
-        clean_listings: 0,
-        hinted_id: None,
+        callback: callback.map(CallbackDigest::from_bytes),
+        clean_listings: listings.map_err(|_| corrupt("clean_listings is out of range"))?,
+        hinted_id: row.hinted_id,
     })
 }
 
+/// The row of a submission that is new.
 pub(in crate::persistence) fn row(submission: &Submission, engine: &str) -> Model {
     Model {
         id: submission.id.as_uuid(),
@@ -39,5 +43,10 @@ pub(in crate::persistence) fn row(submission: &Submission, engine: &str) -> Mode
         engine: engine.to_owned(),
         provider_id: submission.provider_id.clone(),
         intent_at: submission.intent_at,
+        callback: submission.callback.map(|digest| digest.as_bytes().to_vec()),
+        clean_listings: i64::from(submission.clean_listings),
+        hinted_id: submission.hinted_id.clone(),
+        is_duplicate: false,
+        is_forgotten: false,
     }
 }
