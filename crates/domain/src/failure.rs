@@ -79,6 +79,9 @@ failure_codes! {
     /// The recording is longer than allowed.
     SourceTooLong = "source_too_long", Permanent,
         "The recording is longer than this service accepts.";
+    /// The file that was handed in is gone.
+    UploadMissing = "upload_missing", Permanent,
+        "The uploaded file is no longer there.";
     /// A `YouTube` page cannot be fetched by this installation.
     YouTubeUnavailable = "youtube_unavailable", Permanent,
         "This installation cannot fetch YouTube videos.";

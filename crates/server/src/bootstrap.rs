@@ -18,7 +18,7 @@ use infrastructure::{
     events::LocalBus,
     limits::InProcessLimiter,
     media::{FetchLimits, MediaConfig, MediaLibrary},
-    objects::NoObjects,
+    objects::Objects,
     persistence::{SqliteConfig, SqliteStore},
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
     system::{OsEntropy, SystemClock, UuidV7Ids},
@@ -62,12 +62,14 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
     let data_dir = settings.storage.data_dir.clone();
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("cannot make {}", data_dir.display()))?;
+    let objects = Arc::new(objects(settings)?);
+    let media = MediaLibrary::new(media(settings)).with_uploads(objects.clone());
     Ok(Adapters {
         users: Arc::new(CachedUsers::new(store.clone(), USER_CACHE)),
         transcriptions: store.clone(),
         jobs: store.clone(),
-        media: Arc::new(MediaLibrary::new(media(settings))),
-        objects: Arc::new(NoObjects),
+        media: Arc::new(media),
+        objects,
         limiter: Arc::new(InProcessLimiter::new(clock.clone())),
         events: Arc::new(LocalBus::new()),
         hasher: Arc::new(BcryptHasher::new(&BcryptConfig {
@@ -119,6 +121,16 @@ fn media(settings: &Settings) -> MediaConfig {
         policy: policy(settings),
         ffprobe: media.ffprobe.clone(),
         limits: FetchLimits::default(),
+    }
+}
+
+fn objects(settings: &Settings) -> anyhow::Result<Objects> {
+    match &settings.uploads.bucket {
+        Some(bucket) => Objects::in_bucket(bucket).context("OBJECT_STORE settings"),
+        None => {
+            let folder = settings.storage.data_dir.join("uploads");
+            Objects::in_folder(&folder, MIN_FREE_BYTES).context("DATA_DIR")
+        }
     }
 }
 

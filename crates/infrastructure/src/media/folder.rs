@@ -84,6 +84,11 @@ impl JobFolder {
         }
     }
 
+    /// Makes the folder.
+    pub(super) async fn make(&self) -> io::Result<()> {
+        make_private(&self.0).await
+    }
+
     /// An empty file for a new attempt; what a former one left is dropped.
     pub(super) async fn begin(&self) -> Result<Part, FetchError> {
         let number = ATTEMPTS.fetch_add(1, Ordering::Relaxed);

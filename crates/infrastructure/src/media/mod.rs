@@ -6,17 +6,20 @@
 
 mod address;
 mod body;
-mod disk;
+pub(crate) mod disk;
 mod error;
 mod folder;
 mod http;
 mod probe;
+mod upload;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use application::ports::{AudioFile, FetchError, MediaSource, PortFailure, Progress};
 use async_trait::async_trait;
-use domain::{AddressPolicy, FailureCode, MediaUrl, Source, SourceFacts, TranscriptionId};
+use domain::{
+    AddressPolicy, FailureCode, MediaUrl, Source, SourceFacts, TranscriptionId, UploadedFile,
+};
 use tokio::time;
 
 pub use address::{Resolver, SystemResolver};
@@ -28,6 +31,8 @@ use error::failed;
 use folder::{JobFolder, WorkDir};
 use http::GuardedHttp;
 use probe::Ffprobe;
+
+use crate::objects::Objects;
 
 /// What a [`MediaLibrary`] needs to know.
 #[derive(Debug, Clone)]
@@ -87,6 +92,7 @@ pub struct MediaLibrary {
     floor: Floor,
     max_seconds: u64,
     total: Duration,
+    uploads: Option<Arc<Objects>>,
 }
 
 impl MediaLibrary {
@@ -118,7 +124,15 @@ impl MediaLibrary {
             floor: Floor { disk: Arc::new(SystemFreeSpace), min_free_bytes },
             max_seconds,
             total: limits.total,
+            uploads: None,
         }
+    }
+
+    /// The same library, which finds the files that users handed in with `uploads`.
+    #[must_use]
+    pub fn with_uploads(mut self, uploads: Arc<Objects>) -> Self {
+        self.uploads = Some(uploads);
+        self
     }
 
     /// The same library, which measures its disk with `disk` instead of asking the machine.
@@ -128,14 +142,18 @@ impl MediaLibrary {
         self
     }
 
-    async fn fetch_media(
+    async fn fetch_here(
         &self,
         folder: &JobFolder,
-        url: &MediaUrl,
+        source: &Source,
     ) -> Result<AudioFile, FetchError> {
-        let bytes = match folder.complete().await? {
-            Some(bytes) => bytes,
-            None => self.download(folder, url).await?,
+        let bytes = match (folder.complete().await?, source) {
+            (Some(bytes), _) => bytes,
+            (None, Source::Media(url)) => self.download(folder, url).await?,
+            (None, Source::Upload(file)) => self.bring(folder, file).await?,
+            (None, Source::YouTube(_)) => {
+                return Err(failed(FailureCode::YouTubeUnavailable, "nothing here reads YouTube"));
+            }
         };
         let looked = self.look_at(folder).await;
         if looked.is_err() {
@@ -151,6 +169,13 @@ impl MediaLibrary {
         let bytes = body::save(answer, &mut part, self.body, room).await?;
         folder.finish(part).await?;
         Ok(bytes)
+    }
+
+    async fn bring(&self, folder: &JobFolder, file: &UploadedFile) -> Result<u64, FetchError> {
+        let Some(objects) = &self.uploads else {
+            return Err(failed(FailureCode::Internal, "nothing here keeps uploads"));
+        };
+        upload::bring(objects, file, folder, self.body.max_bytes, &self.floor).await
     }
 
     async fn look_at(&self, folder: &JobFolder) -> Result<SourceFacts, FetchError> {
@@ -174,17 +199,8 @@ impl MediaSource for MediaLibrary {
         source: &Source,
         _: &dyn Progress,
     ) -> Result<AudioFile, FetchError> {
-        let url = match source {
-            Source::Media(url) => url,
-            Source::YouTube(_) => {
-                return Err(failed(FailureCode::YouTubeUnavailable, "nothing here reads YouTube"));
-            }
-            Source::Upload(_) => {
-                return Err(failed(FailureCode::Internal, "nothing here keeps uploads"));
-            }
-        };
         let folder = self.work.of(job);
-        let in_time = time::timeout(self.total, self.fetch_media(&folder, url)).await;
+        let in_time = time::timeout(self.total, self.fetch_here(&folder, source)).await;
         let fetched = if let Ok(fetched) = in_time {
             fetched
         } else {

@@ -5,14 +5,20 @@ use application::{BudgetName, limits::Quotas};
 use super::{CorsOrigins, EngineChoice, SecretKey, Settings};
 
 /// What is shown of a secret that is set.
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
 impl Settings {
     /// Every setting as a line `NAME=value`, in the order of the documentation. A secret is shown
     /// as `***`, one that the service makes itself as `(generated)`, and an absent value as
     /// nothing.
     pub fn describe(&self) -> String {
-        let groups = [self.service(), self.serving(), self.guarding(), self.working()];
+        let groups = [
+            self.service(),
+            self.serving(),
+            self.guarding(),
+            self.working(),
+            self.uploads.describe(),
+        ];
         let lines = groups.into_iter().flatten().map(|(name, value)| format!("{name}={value}\n"));
         lines.collect()
     }

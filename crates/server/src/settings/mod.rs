@@ -12,6 +12,7 @@ mod programs;
 mod reader;
 mod secret_key;
 mod sources;
+mod uploads;
 mod values;
 
 use std::{fmt, path::PathBuf};
@@ -22,12 +23,13 @@ pub use groups::{
 };
 pub use secret_key::SecretKey;
 pub use sources::Sources;
+pub use uploads::UploadSettings;
 pub use values::{CorsOrigins, FloodLimit};
 
 use reader::Reader;
 
 /// Every setting of this version.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 38] = [
     "ENVIRONMENT",
     "CONFIG_DIR",
     "APP_NAME",
@@ -59,6 +61,13 @@ const NAMES: [&str; 31] = [
     "MEDIA_MAX_SECONDS",
     "MEDIA_ALLOWED_NETWORKS",
     "FFPROBE_PATH",
+    "UPLOAD_QUOTA_BYTES",
+    "OBJECT_STORE_URL",
+    "OBJECT_STORE_ENDPOINT",
+    "OBJECT_STORE_REGION",
+    "OBJECT_STORE_ACCESS_KEY_ID",
+    "OBJECT_STORE_SECRET_ACCESS_KEY",
+    "OBJECT_STORE_ALLOW_HTTP",
 ];
 
 /// Settings of other versions: to set one is no fault, but it does nothing here.
@@ -122,6 +131,8 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// What may be fetched.
     pub media: MediaSettings,
+    /// What users may hand in.
+    pub uploads: UploadSettings,
     /// What is allowed but should be said at start.
     pub warnings: Vec<String>,
 }
@@ -164,6 +175,7 @@ impl Settings {
         let engine = EngineSettings::gather(reader);
         let jobs = JobSettings::gather(reader);
         let media = MediaSettings::gather(reader);
+        let uploads = UploadSettings::gather(reader);
         reader.warn_of_unused();
         Some(Self {
             environment: reader.environment,
@@ -176,6 +188,7 @@ impl Settings {
             engine: engine?,
             jobs: jobs?,
             media: media?,
+            uploads: uploads?,
             warnings: Vec::new(),
         })
     }
