@@ -1,6 +1,6 @@
 use domain::{Language, Transcript, Utterance, Word};
 use proptest::{collection::vec, prelude::*};
-use testkit::fixtures::recordings;
+use testkit::fixtures::{Recording, recordings};
 
 use super::{Labels, VERSION, bytes, compress, decode, encode, expand};
 
@@ -209,7 +209,7 @@ fn a_body_takes_no_more_room_than_it_may() {
 /// About nine thousand words of two speakers in turn, the words of the recordings, the times and
 /// confidences as uneven as those of an engine.
 fn an_hour() -> Transcript {
-    let said: Vec<Word> = recordings().iter().flat_map(|recording| recording.words()).collect();
+    let said: Vec<Word> = recordings().iter().flat_map(Recording::words).collect();
     let mut state = 1_u64;
     let mut chance = |below: u64| {
         state =
