@@ -27,7 +27,7 @@ pub use values::{CorsOrigins, FloodLimit};
 use reader::Reader;
 
 /// Every setting of this version.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 33] = [
     "ENVIRONMENT",
     "CONFIG_DIR",
     "APP_NAME",
@@ -59,17 +59,12 @@ const NAMES: [&str; 31] = [
     "MEDIA_MAX_SECONDS",
     "MEDIA_ALLOWED_NETWORKS",
     "FFPROBE_PATH",
+    "YTDLP_PATH",
+    "FFMPEG_PATH",
 ];
 
 /// Settings of other versions: to set one is no fault, but it does nothing here.
-const UNUSED: [&str; 6] = [
-    "REDIS_URL",
-    "METRICS_TOKEN",
-    "PUBLIC_URL",
-    "YTDLP_PATH",
-    "FFMPEG_PATH",
-    "REFRESH_TOKEN_EXPIRE_DAYS",
-];
+const UNUSED: [&str; 4] = ["REDIS_URL", "METRICS_TOKEN", "PUBLIC_URL", "REFRESH_TOKEN_EXPIRE_DAYS"];
 
 /// Where the service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +128,21 @@ impl Settings {
     /// [`SettingsError`] with every fault.
     pub fn read() -> Result<Self, SettingsError> {
         let mut settings = Self::load(&Sources::read())?;
-        let ffprobe = settings.media.ffprobe.as_deref();
-        settings.media.ffprobe = programs::resolve("FFPROBE_PATH", ffprobe, "ffprobe")?;
+        let media = &mut settings.media;
+        let mut faults = Vec::new();
+        for (name, program, default) in [
+            ("FFPROBE_PATH", &mut media.ffprobe, "ffprobe"),
+            ("YTDLP_PATH", &mut media.ytdlp, "yt-dlp"),
+            ("FFMPEG_PATH", &mut media.ffmpeg, "ffmpeg"),
+        ] {
+            match programs::resolve(name, program.as_deref(), default) {
+                Ok(found) => *program = found,
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(SettingsError { faults });
+        }
         Ok(settings)
     }
 
