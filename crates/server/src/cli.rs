@@ -1,6 +1,9 @@
 //! The command line.
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand};
+use infrastructure::confinement::{Limits, PROGRAM, SUPERVISOR};
 
 /// Transcription as a service, self-hosted.
 #[derive(Debug, Parser)]
@@ -29,6 +32,12 @@ pub enum Command {
     Config,
     /// Ask the running service whether it is ready; the exit code is 1 when it is not
     Health(HealthArgs),
+    /// Hold a program within limits (for the service itself)
+    #[command(name = SUPERVISOR, hide = true)]
+    Confined(ConfinedArgs),
+    /// Become a program that is held within limits (for the service itself)
+    #[command(name = PROGRAM, hide = true)]
+    ConfinedProgram(ConfinedProgramArgs),
     /// Change the schema of the database, or look at it
     Migrate {
         /// What to do with the schema
@@ -43,6 +52,54 @@ pub struct HealthArgs {
     /// How many seconds the answer may take
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub timeout: u64,
+}
+
+/// What a supervisor is told: see [`Limits`].
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[expect(missing_docs, reason = "the fields are those of the limits")]
+pub struct ConfinedArgs {
+    #[arg(long)]
+    pub cpu_seconds: u64,
+    #[arg(long)]
+    pub memory_bytes: u64,
+    #[arg(long)]
+    pub address_bytes: u64,
+    #[arg(long)]
+    pub file_bytes: u64,
+    #[arg(long)]
+    pub open_files: u64,
+    #[arg(long)]
+    pub processes: u64,
+    #[arg(long)]
+    pub resident_bytes: u64,
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+impl ConfinedArgs {
+    /// The limits.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            cpu_seconds: self.cpu_seconds,
+            memory_bytes: self.memory_bytes,
+            address_bytes: self.address_bytes,
+            file_bytes: self.file_bytes,
+            open_files: self.open_files,
+            processes: self.processes,
+            resident_bytes: self.resident_bytes,
+        }
+    }
+}
+
+/// What becomes the program of a supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ConfinedProgramArgs {
+    /// The number of the supervisor
+    #[arg(long)]
+    pub parent: i32,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
 }
 
 /// What can be done with the schema.
