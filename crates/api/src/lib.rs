@@ -24,3 +24,4 @@ pub use app::app;
 pub use openapi::openapi;
 pub use server::server;
 pub use state::{ApiConfig, ApiState, FloodLimit};
+pub use wire::transcript::to_json as transcript_json;
