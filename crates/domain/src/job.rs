@@ -372,16 +372,21 @@ impl Job {
     }
 
     /// Ends a job that nobody holds and that has taken too long, as a whole or at the engine.
+    /// `unanswered` says whether the engine may have accepted it unknown to us: then that is what
+    /// its owner must know.
     ///
     /// # Errors
     /// [`InvalidTransition`] while it is leased or in time.
     pub fn expire(
         &mut self,
         transcription: &mut Transcription,
+        unanswered: bool,
         now: DateTime<Utc>,
     ) -> Result<Outcome, InvalidTransition> {
         let leased = matches!(self.0.state, JobState::Leased { .. });
-        let code = if self.0.deadline_at < now {
+        let code = if self.0.deadline_at < now && unanswered {
+            FailureCode::SubmissionUnknown
+        } else if self.0.deadline_at < now {
             FailureCode::DeadlineExceeded
         } else if self.0.await_until.is_some_and(|until| until < now) {
             FailureCode::ProviderTimeout

@@ -49,7 +49,8 @@ pub struct Claimed {
     pub job: Job,
     /// What its owner sees, processing.
     pub transcription: Transcription,
-    /// Its latest submission, if it has one.
+    /// Its open submission, or else its latest, if it has one. One that was given up and turned
+    /// out to be accepted is open again, though a later one may have followed.
     pub submission: Option<Submission>,
 }
 
@@ -281,7 +282,8 @@ pub trait JobStore: Send + Sync {
     ) -> Result<Outcome, CommitError>;
 
     /// Promotes due jobs, takes jobs from holders that died ([`Job::reap`]) and ends what took
-    /// too long ([`Job::expire`]), at most `limit` of each.
+    /// too long ([`Job::expire`]), at most `limit` of each. A job whose submission is
+    /// [`Intent`](domain::SubmissionState::Intent) is unanswered.
     async fn tick(&self, limit: u32) -> Result<TickReport, PortFailure>;
 
     /// Calls a job off: ends the transcription and removes the job, so that its holder is fenced

@@ -156,6 +156,36 @@ fn a_submission_sets_the_time_of_the_engine_and_its_end_lifts_it() {
 }
 
 #[test]
+fn a_job_is_adopted_by_its_engine_only_once_it_can_have_been_submitted() {
+    for state in [JobState::Scheduled, JobState::Ready] {
+        for stage in Stage::ALL {
+            let before = at(state, stage);
+            let mut after = before.clone();
+            let outcome = after.0.adopt(&mut after.1, minutes(1));
+            let submitted = matches!(stage, Stage::Submitting | Stage::Transcribing);
+            assert_eq!(outcome.is_ok(), submitted, "{stage:?}");
+            assert!(outcome.is_ok() || after == before, "{stage:?}");
+        }
+    }
+}
+
+#[test]
+fn an_adopted_job_waits_for_its_engine_and_is_asked_about_at_once() {
+    let (job, mut transcription) = at(JobState::Scheduled, Stage::Submitting);
+    let tired = JobParts { polls: 4, crashes: 2, run_at: minutes(60), ..job.parts().clone() };
+    let mut job = Job::restore(tired);
+    assert_eq!(job.adopt(&mut transcription, minutes(1)), Ok(Outcome::Free));
+    let parts = job.parts();
+    assert_eq!((parts.state, parts.stage), (JobState::Waiting, Stage::Transcribing));
+    assert_eq!((parts.run_at, parts.polls, parts.crashes), (minutes(1), 0, 0));
+    assert_eq!(parts.await_until, Some(minutes(1) + Job::AWAIT));
+    let TranscriptionState::Processing { stage, .. } = transcription.parts().state else {
+        panic!("it is processed");
+    };
+    assert_eq!(stage, Stage::Transcribing);
+}
+
+#[test]
 fn a_holder_is_given_up_only_after_its_lease_has_ended() {
     for (now, reaped) in [(noon(), false), (minutes(1), false), (minutes(2), true)] {
         let mut pair = at(leased(), Stage::Fetching);
@@ -191,9 +221,18 @@ fn a_job_expires_by_its_own_deadline_or_by_that_of_the_engine() {
     ] {
         let (job, mut transcription) = at(JobState::Waiting, Stage::Transcribing);
         let mut job = Job::restore(JobParts { await_until, ..job.parts().clone() });
-        assert_eq!(job.expire(&mut transcription, now).is_ok(), code.is_some(), "{now}");
+        assert_eq!(job.expire(&mut transcription, false, now).is_ok(), code.is_some(), "{now}");
         assert_eq!(failure_of(&transcription), code, "{now}");
     }
+}
+
+#[test]
+fn what_may_have_been_paid_for_expires_as_unknown() {
+    let (mut job, mut transcription) = at(JobState::Scheduled, Stage::Submitting);
+    assert!(job.expire(&mut transcription, true, noon() + Job::DEADLINE).is_err());
+    let late = noon() + Job::DEADLINE + TimeDelta::microseconds(1);
+    assert_eq!(job.expire(&mut transcription, true, late), Ok(Outcome::Ended));
+    assert_eq!(failure_of(&transcription), Some(FailureCode::SubmissionUnknown));
 }
 
 #[test]
@@ -226,7 +265,7 @@ fn failure_of(transcription: &Transcription) -> Option<FailureCode> {
 proptest! {
     #[test]
     fn in_any_life_the_epoch_rises_the_stage_never_falls_and_an_end_is_an_end(
-        life in prop::collection::vec((0..16_usize, 0..90_i64), 0..60)
+        life in prop::collection::vec((0..17_usize, 0..90_i64), 0..60)
     ) {
         let actions = Action::all();
         let mut pair = enqueued();
@@ -238,8 +277,9 @@ proptest! {
             let (was, is) = (before.0.parts(), pair.0.parts());
             prop_assert!(was.epoch <= is.epoch && was.stage <= is.stage);
             prop_assert!(was.failures <= is.failures);
-            // Only a holder that got on is cleared of the crashes before it.
-            let got_on = matches!(was.state, JobState::Leased { .. });
+            // Only a job that got on is cleared of the crashes before it.
+            let got_on = matches!(was.state, JobState::Leased { .. })
+                || matches!(actions[action], Action::Adopt);
             prop_assert!(was.crashes <= is.crashes || (got_on && is.crashes == 0));
             match outcome {
                 Err(_) => prop_assert_eq!(&pair, &before),

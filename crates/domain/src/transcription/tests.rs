@@ -64,6 +64,7 @@ fn every_state() -> [TranscriptionState; 5] {
 enum Action {
     Start,
     Enter(Stage),
+    Advance,
     Complete,
     Fail,
     Cancel,
@@ -71,7 +72,7 @@ enum Action {
 
 impl Action {
     fn all() -> impl Iterator<Item = Self> {
-        let others = [Self::Start, Self::Complete, Self::Fail, Self::Cancel];
+        let others = [Self::Start, Self::Advance, Self::Complete, Self::Fail, Self::Cancel];
         others.into_iter().chain(Stage::ALL.map(Self::Enter))
     }
 
@@ -79,6 +80,7 @@ impl Action {
         match self {
             Self::Start => transcription.start(later()),
             Self::Enter(stage) => transcription.enter(stage, later()),
+            Self::Advance => transcription.advance(0.75, later()),
             Self::Complete => transcription.complete(facts(), later()),
             Self::Fail => transcription.fail(failure(), later()),
             Self::Cancel => transcription.cancel(later()),
@@ -89,11 +91,11 @@ impl Action {
     fn leads_to(self, from: Status) -> Option<Status> {
         match (self, from) {
             (Self::Start, Status::Pending | Status::Processing)
-            | (Self::Enter(_), Status::Processing) => Some(Status::Processing),
+            | (Self::Enter(_) | Self::Advance, Status::Processing) => Some(Status::Processing),
             (Self::Complete, Status::Processing) => Some(Status::Completed),
             (Self::Fail, Status::Pending | Status::Processing) => Some(Status::Failed),
             (Self::Cancel, Status::Pending | Status::Processing) => Some(Status::Canceled),
-            (Self::Enter(_) | Self::Complete, Status::Pending)
+            (Self::Enter(_) | Self::Advance | Self::Complete, Status::Pending)
             | (_, Status::Completed | Status::Failed | Status::Canceled) => None,
         }
     }
@@ -102,6 +104,16 @@ impl Action {
 fn stage_of(transcription: &Transcription) -> Option<Stage> {
     match transcription.parts().state {
         TranscriptionState::Processing { stage, .. } => Some(stage),
+        TranscriptionState::Pending
+        | TranscriptionState::Completed { .. }
+        | TranscriptionState::Failed { .. }
+        | TranscriptionState::Canceled { .. } => None,
+    }
+}
+
+fn progress_of(transcription: &Transcription) -> Option<f64> {
+    match transcription.parts().state {
+        TranscriptionState::Processing { progress, .. } => progress,
         TranscriptionState::Pending
         | TranscriptionState::Completed { .. }
         | TranscriptionState::Failed { .. }
@@ -163,6 +175,32 @@ fn the_stage_goes_forward_or_stays_and_never_back() {
 }
 
 #[test]
+fn progress_rises_within_a_stage_and_begins_anew_in_the_next() {
+    let mut transcription = requested();
+    transcription.start(noon()).expect("it is pending");
+    for (share, shown) in [
+        (0.4, Some(0.4)),
+        (0.2, Some(0.4)),
+        (f64::NAN, Some(0.4)),
+        (-0.1, Some(0.4)),
+        (1.1, Some(0.4)),
+        (f64::INFINITY, Some(0.4)),
+        (0.4, Some(0.4)),
+        (1.0, Some(1.0)),
+    ] {
+        transcription.advance(share, later()).expect("it is processed");
+        assert_eq!(progress_of(&transcription), shown, "{share}");
+    }
+    transcription.enter(Stage::Uploading, later()).expect("it goes on");
+    assert_eq!(progress_of(&transcription), None);
+    let before = transcription.clone();
+    transcription.advance(-1.0, later() + TimeDelta::hours(1)).expect("it is processed");
+    assert_eq!(transcription, before, "what is no share changes nothing");
+    transcription.advance(0.0, later()).expect("it is processed");
+    assert_eq!(progress_of(&transcription), Some(0.0));
+}
+
+#[test]
 fn the_first_start_counts_and_a_later_one_changes_nothing() {
     let mut transcription = requested();
     transcription.start(later()).expect("it is pending");
@@ -220,7 +258,7 @@ fn every_word_reads_back() {
 proptest! {
     #[test]
     fn in_any_life_an_end_is_an_end_and_nothing_is_pending_again(
-        life in prop::collection::vec(0..9_usize, 0..40)
+        life in prop::collection::vec(0..10_usize, 0..40)
     ) {
         let mut transcription = requested();
         for action in life.into_iter().filter_map(|at| Action::all().nth(at)) {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use application::ports::{ClaimRequest, Claimed, EnqueueError, Lease, PortFailure, TickReport};
 use chrono::{DateTime, Utc};
 use domain::{
-    Epoch, FailureCode, Job, JobParts, JobState, Outcome, Stage, Transcription, TranscriptionId,
-    TranscriptionState, UserId, WorkerId,
+    Epoch, FailureCode, Job, JobParts, JobState, Outcome, Stage, SubmissionState, Transcription,
+    TranscriptionId, TranscriptionState, UserId, WorkerId,
 };
 
 use super::state::{Pair, State, at_most, later, refused};
@@ -112,11 +112,7 @@ impl State {
         self.transcriptions.insert(id, transcription.clone());
         Claimed {
             lease: Lease { job: id, epoch: job.parts().epoch },
-            submission: self
-                .submissions
-                .get(&id)
-                .and_then(|all| all.last())
-                .map(|row| row.submission.clone()),
+            submission: self.current_submission(id).cloned(),
             job,
             transcription,
         }
@@ -180,7 +176,10 @@ impl State {
 
     fn expire_late(&mut self, limit: u32, now: DateTime<Utc>, report: &mut TickReport) {
         for id in self.oldest(limit, |parts| overdue_since(parts, now)) {
-            let ended = self.end_or_free(id, |pair| pair.job.expire(&mut pair.transcription, now));
+            let current = self.current_submission(id);
+            let unanswered = current.is_some_and(|s| s.state == SubmissionState::Intent);
+            let ended = self
+                .end_or_free(id, |pair| pair.job.expire(&mut pair.transcription, unanswered, now));
             if ended.is_some() {
                 self.end_submissions(id, now);
                 report.expired += 1;

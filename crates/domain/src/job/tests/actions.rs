@@ -95,13 +95,14 @@ pub(super) enum Action {
     Lease,
     Apply(Step),
     Settle(PollStep),
+    Adopt,
     Reap,
     Expire,
 }
 
 impl Action {
     pub(super) fn all() -> Vec<Self> {
-        let mut all = vec![Self::Promote, Self::Lease, Self::Reap, Self::Expire];
+        let mut all = vec![Self::Promote, Self::Lease, Self::Adopt, Self::Reap, Self::Expire];
         all.extend(every_step().map(Self::Apply));
         all.extend(every_answer().map(Self::Settle));
         all
@@ -120,8 +121,9 @@ impl Action {
             }
             Self::Apply(step) => job.apply(step, transcription, now),
             Self::Settle(step) => job.settle(step, transcription, now),
+            Self::Adopt => job.adopt(transcription, now),
             Self::Reap => job.reap(transcription, now),
-            Self::Expire => job.expire(transcription, now),
+            Self::Expire => job.expire(transcription, false, now),
         }
     }
 
@@ -132,11 +134,13 @@ impl Action {
             | (Self::Lease, JobState::Ready)
             | (Self::Apply(_) | Self::Reap, JobState::Leased { .. })
             | (Self::Settle(_), JobState::Waiting)
+            | (Self::Adopt, JobState::Scheduled | JobState::Ready)
             | (Self::Expire, JobState::Scheduled | JobState::Ready | JobState::Waiting) => true,
             (
                 Self::Promote | Self::Lease | Self::Apply(_) | Self::Settle(_) | Self::Reap,
                 JobState::Scheduled | JobState::Ready | JobState::Leased { .. } | JobState::Waiting,
             )
+            | (Self::Adopt, JobState::Leased { .. } | JobState::Waiting)
             | (Self::Expire, JobState::Leased { .. }) => false,
         }
     }
@@ -148,9 +152,12 @@ impl Action {
             Self::Apply(Step::Uploaded(_)) => Stage::Uploading,
             Self::Apply(Step::Complete(_)) => Stage::Storing,
             Self::Settle(_) => Stage::Transcribing,
-            Self::Promote | Self::Lease | Self::Apply(_) | Self::Reap | Self::Expire => {
-                Stage::Submitting
-            }
+            Self::Promote
+            | Self::Lease
+            | Self::Apply(_)
+            | Self::Adopt
+            | Self::Reap
+            | Self::Expire => Stage::Submitting,
         }
     }
 }

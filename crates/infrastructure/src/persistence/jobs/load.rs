@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use domain::{Epoch, FailureCode, Job, Outcome, Submission, Transcription, TranscriptionId};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter, QueryOrder, Select, sea_query::OnConflict,
+    QueryFilter, QueryOrder, Select,
+    sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
@@ -87,8 +88,8 @@ fn live(
     Ok(Live { transcription, seen: (row.epoch, row.state.clone()), job: rows::jobs::restore(row)? })
 }
 
-/// The latest submission of each job that has one.
-pub(super) async fn latest_submissions(
+/// The open submission of each job, or else its latest, if it has one.
+pub(super) async fn current_submissions(
     tx: &WriteTx,
     ids: impl IntoIterator<Item = TranscriptionId>,
 ) -> Result<HashMap<TranscriptionId, Result<Submission, CorruptRow>>, StoreError> {
@@ -96,6 +97,7 @@ pub(super) async fn latest_submissions(
     let (rows, unread) = readable(tx, &ids, |ids| {
         submissions::Entity::find()
             .filter(submissions::Column::JobId.is_in(ids))
+            .order_by_asc(Expr::cust("state IN ('intent', 'accepted')"))
             .order_by_asc(submissions::Column::Seq)
     })
     .await?;

@@ -2,7 +2,9 @@
 
 use application::ports::{PortFailure, TickReport};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{FailureCode, Outcome, Transcription, TranscriptionState};
+use domain::{
+    FailureCode, Outcome, Submission, SubmissionState, Transcription, TranscriptionState,
+};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::Expr,
@@ -11,7 +13,7 @@ use sea_orm::{
 use super::{
     corrupt::Sieve,
     enqueue::Queue,
-    load::{Attempt, save_jobs},
+    load::{self, Attempt, save_jobs},
     submissions,
 };
 use crate::persistence::{
@@ -19,7 +21,7 @@ use crate::persistence::{
         attempts,
         jobs::{Column, Entity},
     },
-    fault::{Stop, StoreError},
+    fault::{CorruptRow, Stop, StoreError},
     rows,
     sqlite::WriteTx,
 };
@@ -122,9 +124,17 @@ async fn expire(
 ) -> Result<(), StoreError> {
     let (tx, now) = (sieve.tx, sieve.now);
     let late = sieve.rows(late).await?;
-    for mut live in sieve.live(late).await? {
+    let late = sieve.live(late).await?;
+    let ids = late.iter().map(|live| live.job.parts().id);
+    let submissions = load::current_submissions(tx, ids).await?;
+    for mut live in late {
         let id = live.job.parts().id;
-        let outcome = live.job.expire(&mut live.transcription, now)?;
+        // One that cannot be read may have been accepted as well as one that has no answer.
+        let open = |s: &Result<Submission, CorruptRow>| {
+            s.as_ref().map_or(true, |s| s.state == SubmissionState::Intent)
+        };
+        let unanswered = submissions.get(&id).is_some_and(open);
+        let outcome = live.job.expire(&mut live.transcription, unanswered, now)?;
         let code = failure_code(&live.transcription);
         live.save(tx, outcome, Some(Attempt { outcome: "expire", code }), now).await?;
         report.ended.extend(code.map(|code| (id, code)));

@@ -1,14 +1,15 @@
 //! The path on which money is spent: written down, sent once, asked about.
 
-use application::ports::{CommitError, IntentError, StepEffects};
+use application::ports::{CommitError, IntentError, Resolution, StepEffects};
 use chrono::TimeDelta;
 use domain::{
-    Failure, FailureCode, JobState, Outcome, PollStep, Stage, Status, Step, SubmissionState,
+    Failure, FailureCode, Job, JobState, Outcome, PollStep, Stage, Status, Step, SubmissionState,
     TranscriptionState,
 };
 
 use crate::contract::{
     Stores, a_submission,
+    samples::ENGINE,
     stores::{a_failure, request},
 };
 
@@ -180,4 +181,45 @@ pub async fn an_answer_that_comes_too_late_changes_nothing(stores: &Stores) {
     let claimed = stores.a_leased_job().await;
     let leased = stores.settle(&claimed.lease, PollStep::Finished).await;
     assert!(matches!(leased, Err(CommitError::LeaseLost)), "it does not wait: {leased:?}");
+}
+
+/// What was given up may turn out to be accepted when another is written down already: from then
+/// on it is the one that counts, everywhere.
+pub async fn an_adopted_submission_counts_though_another_followed(stores: &Stores) {
+    let claimed = stores.a_leased_job().await;
+    stores.prepare(&claimed.lease).await;
+    let first = stores.jobs.intend(&claimed.lease, a_submission()).await.expect("written down");
+    let effects = StepEffects { abandoned: Some(first.id), ..StepEffects::default() };
+    let anew = stores.commit(&claimed.lease, Step::Uploaded(None), effects).await;
+    anew.expect("it is given up");
+    let second = stores.jobs.intend(&claimed.lease, a_submission()).await.expect("written down");
+    assert_eq!(second.seq, 2);
+    let run_at = stores.now() + TimeDelta::hours(1);
+    stores.step(&claimed.lease, Step::Snooze { failure: a_failure(), run_at }).await;
+
+    let resolved = stores.jobs.resolve(first.id, ENGINE, "found").await.expect("it is settled");
+    assert_eq!(resolved, Resolution::Adopted);
+    let due = stores.due_polls().await;
+    assert_eq!(due.iter().map(|due| due.submission.id).collect::<Vec<_>>(), [first.id]);
+    stores.settle(&claimed.lease, PollStep::Finished).await.expect("it is stored next");
+    let storing = stores.claim_one().await;
+    let current = storing.submission.expect("it has one");
+    assert_eq!((current.id, current.state), (first.id, SubmissionState::Accepted));
+    let another = stores.jobs.intend(&storing.lease, a_submission()).await;
+    assert!(matches!(another, Err(IntentError::AlreadyOpen)), "{another:?}");
+}
+
+/// A job that may have been paid for does not end as if it had not.
+pub async fn a_job_without_an_answer_ends_as_unknown_when_its_day_is_over(stores: &Stores) {
+    let claimed = stores.a_leased_job().await;
+    stores.prepare(&claimed.lease).await;
+    let intent = stores.jobs.intend(&claimed.lease, a_submission()).await.expect("written down");
+    let run_at = stores.now() + TimeDelta::minutes(1);
+    stores.step(&claimed.lease, Step::Snooze { failure: a_failure(), run_at }).await;
+    stores.clock.advance(Job::DEADLINE + TimeDelta::hours(1));
+    let ended = stores.tick().await.ended;
+    assert_eq!(ended, [(claimed.lease.job, FailureCode::SubmissionUnknown)]);
+    let since = intent.intent_at - TimeDelta::hours(1);
+    let open = stores.jobs.unresolved(ENGINE, since, 9).await.expect("they are listed");
+    assert_eq!(open.iter().map(|s| s.id).collect::<Vec<_>>(), [intent.id]);
 }
