@@ -24,8 +24,8 @@ pub(super) struct Run<'r, 'a> {
 }
 
 impl<'r, 'a> Run<'r, 'a> {
-    /// `name` stands before the text of the first caption. It is left out where it would take a
-    /// line too many.
+    /// `name` stands before the text of the first caption. It is left out where it alone would take
+    /// a line too many.
     pub(super) fn new(
         atoms: &'r [Atom<'a>],
         name: Option<&'r str>,
@@ -48,7 +48,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let mut run = Self { atoms, pieces, firsts, name, next_ms, settings };
         let (named, lines) = (run.filled(0, 1).lines, settings.lines());
         let name = run.name.take();
-        if named <= lines.max(run.filled(0, 1).lines) {
+        if named <= lines || run.filled(0, 1).lines > lines {
             run.name = name;
         }
         run
