@@ -8,7 +8,8 @@ use application::{
     Adapters, EngineConfig,
     ports::{Clock, SpeechToText},
 };
-use domain::AddressPolicy;
+use chrono::TimeDelta;
+use domain::{AddressPolicy, SettlePolicy};
 use infrastructure::{
     cache::CachedUsers,
     engines::{
@@ -95,11 +96,12 @@ fn speech(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn
     Ok(match &engine.choice {
         EngineChoice::Mock => Arc::new(MockEngine::new(engine.mock_delay, clock.clone())),
         EngineChoice::AssemblyAi { api_key } => {
-            let config = AssemblyAiConfig::new(
+            let mut config = AssemblyAiConfig::new(
                 engine.assemblyai_base_url.clone(),
                 api_key.clone(),
                 engine.assemblyai_models.clone(),
             );
+            config.public_url.clone_from(&engine.public_url);
             Arc::new(AssemblyAi::new(config, clock.clone()).context("ASSEMBLYAI settings")?)
         }
     })
@@ -139,6 +141,11 @@ pub fn policy(settings: &Settings) -> AddressPolicy {
     AddressPolicy::new(settings.media.allowed_networks.clone())
 }
 
+/// A window of at most a day, as the settings have it.
+fn settle(window: Duration) -> TimeDelta {
+    TimeDelta::from_std(window).unwrap_or(TimeDelta::MAX)
+}
+
 /// What the service needs beside its adapters.
 pub fn serve_config(settings: &Settings) -> ServeConfig {
     let (http, jobs) = (&settings.http, &settings.jobs);
@@ -152,6 +159,8 @@ pub fn serve_config(settings: &Settings) -> ServeConfig {
             per_owner: jobs.concurrency.saturating_sub(1).max(1),
             provider_cap: jobs.provider_concurrency,
             lease: jobs.lease,
+            settle: SettlePolicy { window: settle(jobs.settle), ..SettlePolicy::default() },
+            erase_after_store: jobs.erase_provider_copies,
             ..EngineConfig::default()
         },
         api: ApiConfig {

@@ -86,6 +86,9 @@ fn own(operation: &str) -> &'static [Answer] {
         "cancelTranscription" => {
             &[NOT_FOUND, (409, "It is completed or failed.", &["transcription_already_ended"])]
         }
+        "hearAssemblyAi" => {
+            &[(404, "The secret belongs to no submission.", &["not_found"]), DATABASE]
+        }
         "getReadiness" => &[(503, "The service cannot take work.", &["not_ready", "draining"])],
         _ => &[],
     }
@@ -95,7 +98,8 @@ fn own(operation: &str) -> &'static [Answer] {
 pub(super) fn add(operation: &mut Operation, endpoint: &Endpoint) {
     let id = operation.operation_id.clone().unwrap_or_default();
     let mut answers: Vec<Answer> = Vec::new();
-    if operation.request_body.is_some() {
+    // What a speech engine says is ignored where it cannot be read.
+    if operation.request_body.is_some() && id != "hearAssemblyAi" {
         answers.extend(BODY);
     }
     if endpoint.access == Access::Token {
@@ -111,9 +115,8 @@ pub(super) fn add(operation: &mut Operation, endpoint: &Endpoint) {
             .responses
             .insert(status.to_string(), problem(status, about, codes).into());
     }
-    if endpoint.budget.is_some() {
-        operation.responses.responses.insert("429".to_owned(), too_many().into());
-    }
+    // What no budget counts, the shield in front of everything does.
+    operation.responses.responses.insert("429".to_owned(), too_many().into());
     if id == "getTranscription" {
         let unchanged = Response::new("Nothing has changed since.");
         operation.responses.responses.insert("304".to_owned(), unchanged.into());

@@ -57,6 +57,7 @@ const STRICT: [&str; 3] = ["RegisterRequest", "LoginRequest", "TranscriptionRequ
     tags(
         (name = "accounts", description = "Registering and signing in."),
         (name = "transcriptions", description = "Asking for transcriptions and reading them."),
+        (name = "callbacks", description = "Called by speech engines. Not for clients."),
         (name = "service", description = "The service about itself."),
         (name = "docs", description = "This description and the pages that show it."),
     ),
@@ -72,6 +73,7 @@ const STRICT: [&str; 3] = ["RegisterRequest", "LoginRequest", "TranscriptionRequ
         routes::exports::transcript,
         routes::exports::export,
         routes::transcriptions::cancel,
+        routes::callbacks::assemblyai,
         routes::health::root,
         routes::health::health,
         routes::health::live,

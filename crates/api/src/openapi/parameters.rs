@@ -23,6 +23,12 @@ pub(super) fn add(operation: &mut Operation, endpoint: &Endpoint) {
                 .build(),
         );
     }
+    if endpoint.pattern.contains("{token}") {
+        let about = "The secret of one submission: 64 hexadecimal digits.";
+        parameters.push(
+            parameter("token", ParameterIn::Path, about, text()).required(Required::True).build(),
+        );
+    }
     if endpoint.pattern.contains("{format}") {
         let schema = text().enum_values(Some(Format::ALL.map(Format::as_str)));
         parameters.push(

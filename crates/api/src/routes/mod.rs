@@ -2,6 +2,7 @@
 //! tests go by.
 
 pub(crate) mod accounts;
+pub(crate) mod callbacks;
 pub(crate) mod docs;
 pub(crate) mod exports;
 pub(crate) mod health;
@@ -68,6 +69,18 @@ impl Endpoint {
         let mut endpoint = Self::public(method, pattern, budget, handler);
         endpoint.access = Access::Token;
         endpoint
+    }
+
+    /// For speech engines: not counted, since a call that is refused is a call lost.
+    const fn callback(pattern: &'static str, handler: fn(Route) -> Route) -> Self {
+        Self {
+            method: Method::POST,
+            pattern,
+            budget: None,
+            access: Access::Public,
+            described: true,
+            handler,
+        }
     }
 
     const fn asset(pattern: &'static str, handler: fn(Route) -> Route) -> Self {
@@ -144,6 +157,7 @@ pub(crate) static TABLE: [Endpoint; 19] = {
         E::token(POST, "/api/transcription/{id}/cancel", BudgetName::TranscriptionDelete, |r| {
             r.to(transcriptions::cancel)
         }),
+        E::callback("/api/callbacks/assemblyai/{token}", |r| r.to(callbacks::assemblyai)),
     ]
 };
 
@@ -278,6 +292,8 @@ mod tests {
         assert_eq!(of(Method::POST, "/api/auth/login"), Some(BudgetName::AuthLogin));
         assert_eq!(of(Method::HEAD, "/health"), Some(BudgetName::Health));
         assert_eq!(of(Method::GET, "/docs/swagger-ui.css"), None);
+        assert_eq!(of(Method::POST, "/api/callbacks/assemblyai/x"), None);
+        assert_eq!(of(Method::GET, "/api/callbacks/assemblyai/x"), Some(BudgetName::Default));
     }
 
     #[test]

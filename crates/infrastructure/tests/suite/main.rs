@@ -7,3 +7,4 @@ mod media;
 mod persistence;
 mod poisoned;
 mod security;
+mod sweep;

@@ -210,6 +210,10 @@ pub struct JobSettings {
     pub lease: Duration,
     /// `PROVIDER_CONCURRENCY`: jobs at AssemblyAI at once, over all processes.
     pub provider_concurrency: u32,
+    /// `SUBMISSION_SETTLE_SECONDS`: how long a submission whose answer was lost is looked for.
+    pub settle: Duration,
+    /// `ERASE_PROVIDER_COPIES`: whether AssemblyAI's copy goes once the transcript is stored.
+    pub erase_provider_copies: bool,
 }
 
 impl JobSettings {
@@ -217,10 +221,14 @@ impl JobSettings {
         let concurrency = reader.required("JOB_CONCURRENCY", values::number(1..=1_000));
         let lease = reader.required("JOB_LEASE_SECONDS", values::number(1..=3_600));
         let provider = reader.required("PROVIDER_CONCURRENCY", values::number(1..=100_000));
+        let settle = reader.required("SUBMISSION_SETTLE_SECONDS", values::number(1..=86_400));
+        let erase = reader.required("ERASE_PROVIDER_COPIES", values::truth);
         Some(Self {
             concurrency: u32::try_from(concurrency?).ok()?,
             lease: Duration::from_secs(lease?),
             provider_concurrency: u32::try_from(provider?).ok()?,
+            settle: Duration::from_secs(settle?),
+            erase_provider_copies: erase?,
         })
     }
 }

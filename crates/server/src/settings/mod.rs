@@ -29,7 +29,7 @@ pub use values::{CorsOrigins, FloodLimit};
 use reader::Reader;
 
 /// Every setting of this version.
-const NAMES: [&str; 38] = [
+const NAMES: [&str; 41] = [
     "ENVIRONMENT",
     "CONFIG_DIR",
     "APP_NAME",
@@ -53,10 +53,13 @@ const NAMES: [&str; 38] = [
     "ASSEMBLYAI_API_KEY",
     "ASSEMBLYAI_BASE_URL",
     "ASSEMBLYAI_MODELS",
+    "PUBLIC_URL",
     "MOCK_DELAY_MS",
     "JOB_CONCURRENCY",
     "JOB_LEASE_SECONDS",
     "PROVIDER_CONCURRENCY",
+    "SUBMISSION_SETTLE_SECONDS",
+    "ERASE_PROVIDER_COPIES",
     "MEDIA_MAX_BYTES",
     "MEDIA_MAX_SECONDS",
     "MEDIA_ALLOWED_NETWORKS",
@@ -71,14 +74,8 @@ const NAMES: [&str; 38] = [
 ];
 
 /// Settings of other versions: to set one is no fault, but it does nothing here.
-const UNUSED: [&str; 6] = [
-    "REDIS_URL",
-    "METRICS_TOKEN",
-    "PUBLIC_URL",
-    "YTDLP_PATH",
-    "FFMPEG_PATH",
-    "REFRESH_TOKEN_EXPIRE_DAYS",
-];
+const UNUSED: [&str; 5] =
+    ["REDIS_URL", "METRICS_TOKEN", "YTDLP_PATH", "FFMPEG_PATH", "REFRESH_TOKEN_EXPIRE_DAYS"];
 
 /// Where the service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
