@@ -115,6 +115,16 @@ async fn a_file_becomes_what_is_said_in_it() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_copy_that_is_to_be_kept_at_the_engine_is_kept() -> anyhow::Result<()> {
+    let mut world = World::new(FakeOptions::default())?;
+    world.setup = world.setup.with("ERASE_PROVIDER_COPIES", "false");
+    let ended = world.setup.run(&["transcribe", "speech.wav"]).await?;
+    assert_ended(&ended, &world.setup, DONE);
+    assert!(!world.engine.is_deleted(&world.engine.ledger()[0].id));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_standard_input_becomes_the_words_with_their_times() -> anyhow::Result<()> {
     let world = World::new(FakeOptions::default())?;
     let arguments = ["transcribe", "-", "--format", "json", "--language", "en"];
@@ -128,7 +138,10 @@ async fn the_standard_input_becomes_the_words_with_their_times() -> anyhow::Resu
     assert_eq!(heard.len(), known.len());
     for (heard, known) in heard.iter().zip(known) {
         assert_eq!(heard["text"], known.text);
-        assert_eq!((&heard["start_ms"], &heard["end_ms"]), (&known.start_ms.into(), &known.end_ms.into()));
+        assert_eq!(
+            (&heard["start_ms"], &heard["end_ms"]),
+            (&known.start_ms.into(), &known.end_ms.into())
+        );
     }
     world.assert_erased();
     Ok(())
@@ -150,7 +163,8 @@ async fn subtitles_of_an_address_go_into_a_file_that_is_replaced_when_they_are_t
     assert_eq!(fs::read_to_string(&result)?, "older");
 
     let url = media.url("speech.wav");
-    let arguments = ["transcribe", &url, "--format", "srt", "--output", "speech.srt", "--lines", "1"];
+    let arguments =
+        ["transcribe", &url, "--format", "srt", "--output", "speech.srt", "--lines", "1"];
     let ended = world.setup.run(&arguments).await?;
     assert_ended(&ended, &world.setup, DONE);
     assert_eq!(ended.stdout, "");

@@ -26,4 +26,3 @@ pub use openapi::openapi;
 pub use routes::exports::transcript_json;
 pub use server::server;
 pub use state::{ApiConfig, ApiState, FloodLimit};
-pub use wire::transcript::to_json as transcript_json;

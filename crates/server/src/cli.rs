@@ -151,6 +151,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_transcribed_and_how_is_read() {
+        let Some(Command::Transcribe(args)) = parse("transcribe a.wav") else { panic!("it is") };
+        assert_eq!((args.format.as_str(), args.language.as_str()), ("txt", "auto"));
+        assert_eq!(args.captions().next(), None);
+        let words = "transcribe - -f vtt -o a.vtt --speakers --keyterm x --keyterm y --lines 1";
+        let Some(Command::Transcribe(args)) = parse(words) else { panic!("it is") };
+        assert_eq!((args.format.as_str(), args.keyterms.len()), ("vtt", 2));
+        assert_eq!(args.captions().collect::<Vec<_>>(), [("lines", "1")]);
+    }
+
+    #[test]
     fn commands_are_read() {
         for (words, command) in [
             ("", Some(Command::Serve)),
@@ -170,6 +181,10 @@ mod tests {
             ("migrate down --steps 0", None),
             ("health --timeout 0", None),
             ("worker", None),
+            ("transcribe", None),
+            ("transcribe a.wav --format docx", None),
+            ("transcribe a.wav --speakers-expected 2", None),
+            ("transcribe a.wav b.wav", None),
         ] {
             assert_eq!(parse(words), command, "{words}");
         }

@@ -23,14 +23,6 @@ pub(crate) struct TranscriptBody {
     speakers: Vec<String>,
 }
 
-/// A transcript as the route of transcripts answers it.
-///
-/// # Errors
-/// When a number in it cannot be written as JSON.
-pub fn to_json(transcript: &Transcript) -> serde_json::Result<String> {
-    serde_json::to_string(&TranscriptBody::from(transcript))
-}
-
 /// One word.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Word)]

@@ -76,9 +76,12 @@ pub(crate) async fn run(args: &TranscribeArgs, settings: Settings) -> anyhow::Re
     let ending = shop.transcribe(&request, &settings, &progress, &mut signals).await;
     progress.finish();
     // What was paid for is handed out before anything else can go wrong.
-    let code = ending.map(|ending| ending.hand_out(output).tell());
+    let ending = ending.map(|ending| ending.hand_out(output));
+    let done = matches!(ending, Ok(Ending::HandedOut));
+    let code = ending.map(Ending::tell);
+    let erase = !done || settings.jobs.erase_provider_copies;
     tokio::select! {
-        () = shop.close() => {}
+        () = shop.close(erase) => {}
         _ = signals.next() => {}
     }
     code
@@ -99,6 +102,8 @@ fn within(mut settings: Settings, folder: &Path) -> Settings {
         StorageSettings { data_dir: folder.to_owned(), database_file: folder.join("saas-ia.db") };
     settings.security.secret_key = SecretKey::Kept(folder.join("secret"));
     settings.uploads.bucket = None;
+    // Nobody here can be called.
+    settings.engine.public_url = None;
     settings
 }
 
@@ -234,13 +239,16 @@ impl Workshop {
         Ok(Ending::Done { transcript: Box::new(transcript), title: parts.facts.title.clone() })
     }
 
-    /// Finishes what must not be torn, and leaves nothing behind at the speech engine.
-    async fn close(&mut self) {
+    /// Finishes what must not be torn, and, if it is to `erase`, leaves nothing behind at the
+    /// speech engine.
+    async fn close(&mut self, erase: bool) {
         let closing = async {
             if let Some(engine) = self.engine.take() {
                 engine.drain().await;
             }
-            self.witness.erase_rest().await;
+            if erase {
+                self.witness.erase_rest().await;
+            }
             self.store.close().await;
         };
         if tokio::time::timeout(CLOSING, closing).await.is_err() {
