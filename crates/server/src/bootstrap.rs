@@ -165,7 +165,8 @@ fn objects(settings: &Settings) -> anyhow::Result<Objects> {
     }
 }
 
-fn policy(settings: &Settings) -> AddressPolicy {
+/// Which addresses may be fetched from.
+pub fn policy(settings: &Settings) -> AddressPolicy {
     AddressPolicy::new(settings.media.allowed_networks.clone())
 }
 

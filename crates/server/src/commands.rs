@@ -20,8 +20,9 @@ use tokio::signal;
 use crate::{
     bootstrap,
     cli::{Command, Migrate},
-    confined, serve,
+    confined, logging, serve,
     settings::{EngineChoice, Settings},
+    transcribe,
 };
 
 /// Below this lease, a slow disk or a pause of the machine costs jobs their holder.
@@ -45,6 +46,9 @@ const CONNECTIONS: (u64, u64) = (16, 2_000);
 /// # Errors
 /// What stands in its way.
 pub async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
+    if !matches!(command, Command::Transcribe(_)) {
+        logging::init(&settings.log.filter, settings.log.format)?;
+    }
     match command {
         Command::Serve => serve(settings).await,
         Command::Openapi => openapi(),
@@ -56,6 +60,7 @@ pub async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCod
         }
         Command::Health(args) => health(&settings, Duration::from_secs(args.timeout)).await,
         Command::Migrate { action } => migrate(&settings, action).await,
+        Command::Transcribe(args) => transcribe::run(&args, settings).await,
     }
 }
 

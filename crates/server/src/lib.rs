@@ -8,3 +8,4 @@ pub mod logging;
 mod probe;
 pub mod serve;
 pub mod settings;
+mod transcribe;

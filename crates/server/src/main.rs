@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 use server::{
     cli::{Cli, Command},
-    commands, confined, logging,
+    commands, confined,
     settings::Settings,
 };
 
@@ -36,7 +36,6 @@ fn main() -> ExitCode {
 }
 
 fn start(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
-    logging::init(&settings.log.filter, settings.log.format)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(commands::run(command, settings));
