@@ -137,12 +137,11 @@ pub(super) async fn resolve(
     let row = Entity::find_by_id(id.as_uuid()).filter(Column::Engine.eq(engine));
     let row = row.one(tx.db()).await?;
     let resolution = match &row {
-        None => Resolution::Unneeded,
         // It left twice.
         Some(row) if row.provider_id.is_some() => Resolution::Duplicate,
         Some(row) if adopt(tx, row, now).await? => Resolution::Adopted,
         Some(row) if is_rivaled(tx, row).await? => Resolution::Duplicate,
-        Some(_) => Resolution::Unneeded,
+        None | Some(_) => Resolution::Unneeded,
     };
     if resolution != Resolution::Adopted {
         erase::put_down(tx, &[(engine.to_owned(), provider_id.to_owned())], now).await?;
