@@ -36,7 +36,10 @@ impl CallbackToken {
 
     /// The text that goes into a URL: 64 lower-case hexadecimal digits.
     pub fn text(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        const DIGITS: [char; 16] =
+            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+        let halves = self.0.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        halves.map(|half| DIGITS[usize::from(half)]).collect()
     }
 
     /// What is kept of it.

@@ -126,6 +126,14 @@ impl Scene {
         self.store.tick(9).await.expect("the housekeeping is done")
     }
 
+    /// Whose submissions are looked for at their engine.
+    async fn looked_for(&self) -> Vec<TranscriptionId> {
+        let engine = strings(self.store.connection(), "SELECT engine FROM transcriptions").await;
+        let since = self.clock.now() - TimeDelta::hours(1);
+        let found = self.store.unresolved(&engine[0], since, 9).await.expect("they are told");
+        found.into_iter().map(|submission| submission.job).collect()
+    }
+
     /// The spoilt job is gone, and whoever can read its transcription sees that it failed.
     async fn assert_given_up(&self, how: &str) {
         let ids = [self.spoilt, self.sound];
@@ -180,6 +188,9 @@ async fn a_spoilt_job_does_not_keep_another_from_being_asked_about() {
         let ids: Vec<_> = first.iter().chain(&second).map(|poll| poll.job.parts().id).collect();
         assert_eq!(ids, [scene.sound], "{how}");
         scene.assert_given_up(how).await;
+        let copies = strings(scene.store.connection(), "SELECT provider_id FROM erasures").await;
+        let known = how != SUBMISSION[2];
+        assert_eq!(copies.len(), usize::from(known), "what is given up is erased: {how}");
         let next = scene.tick().await.next_due.expect("the sound one is due again");
         assert!(next > scene.clock.now(), "nothing is overdue: {how}");
     }
@@ -234,6 +245,37 @@ async fn a_spoilt_job_does_not_keep_another_from_being_given_up_in_time() {
         let sql = "SELECT state FROM provider_submissions";
         let submissions = strings(scene.store.connection(), sql).await;
         assert_eq!(submissions, ["error", "error"], "neither is waited for: {how}");
+    }
+}
+
+#[tokio::test]
+async fn a_spoilt_job_gives_its_open_submission_up() {
+    for how in JOB.into_iter().chain(TRANSCRIPTION) {
+        let scene = Scene::new().await;
+        for Claimed { lease, .. } in scene.claim_both().await {
+            scene.store.intend(&lease, a_submission()).await.expect("noted");
+        }
+        scene.spoil(how).await;
+        scene.clock.advance(TimeDelta::minutes(2));
+        scene.tick().await;
+        scene.assert_given_up(how).await;
+        assert_eq!(scene.looked_for().await, [scene.spoilt], "{how}");
+    }
+}
+
+#[tokio::test]
+async fn a_spoilt_submission_does_not_keep_another_from_being_looked_for() {
+    for how in [SUBMISSION[0], SUBMISSION[1]] {
+        let scene = Scene::new().await;
+        for Claimed { lease, .. } in scene.claim_both().await {
+            scene.store.intend(&lease, a_submission()).await.expect("noted");
+            let failure = Failure::new(FailureCode::SubmissionUnknown, Stage::Submitting);
+            let end = scene.store.commit(&lease, Step::Fail(failure), StepEffects::default());
+            end.await.expect("it ends");
+        }
+        assert_eq!(scene.looked_for().await.len(), 2);
+        scene.spoil(how).await;
+        assert_eq!(scene.looked_for().await, [scene.sound], "{how}");
     }
 }
 
