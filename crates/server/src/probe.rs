@@ -2,8 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use application::ports::{Check, HealthProbe};
+use application::ports::{Check, HealthProbe, JobStore, Pause};
 use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::FailureCode;
 use infrastructure::{
     media::{MediaLibrary, YouTubeState},
     persistence::SqliteStore,
@@ -76,10 +78,83 @@ impl Probe {
 #[async_trait]
 impl HealthProbe for Probe {
     async fn check(&self) -> Vec<Check> {
-        let (database, migrations, disk, youtube) =
-            tokio::join!(self.database(), self.migrations(), self.disk(), self.youtube());
-        let engine =
-            Check { name: "engine", ok: true, required: false, detail: self.engine.to_owned() };
+        let (database, migrations, disk, engine, youtube) = tokio::join!(
+            self.database(),
+            self.migrations(),
+            self.disk(),
+            engine(&*self.store, self.engine),
+            self.youtube(),
+        );
         vec![database, migrations, disk, engine, youtube]
+    }
+}
+
+/// What is known of the speech engine. It is not asked: its answer would say nothing of the jobs,
+/// and whoever looks here must not make calls that are paid for.
+async fn engine(jobs: &dyn JobStore, engine: &'static str) -> Check {
+    let look = async { tokio::try_join!(jobs.paused(engine), jobs.duplicates()) };
+    let (ok, detail) = match timeout(DEADLINE, look).await {
+        Ok(Ok((None, 0))) => (true, engine.to_owned()),
+        Ok(Ok((None, count))) => (true, format!("{engine}; {}", twice(count))),
+        Ok(Ok((Some(pause), 0))) => (false, stopped(&pause)),
+        Ok(Ok((Some(pause), count))) => (false, format!("{}; {}", stopped(&pause), twice(count))),
+        Ok(Err(_)) | Err(_) => (false, format!("{engine}; how it stands cannot be read")),
+    };
+    Check { name: "engine", ok, required: false, detail }
+}
+
+fn stopped(pause: &Pause) -> String {
+    let why = match pause.code {
+        FailureCode::ProviderPaymentRequired => "the speech engine's account has no balance",
+        _ => "the speech engine refuses this installation's key",
+    };
+    let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let (since, until) = (instant(pause.since), instant(pause.until));
+    format!("paused: {why} ({}) since {since}, tried again at {until}", pause.code.as_str())
+}
+
+fn twice(count: u64) -> String {
+    format!("duplicate submissions: {count}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use application::ports::{Clock, JobStore};
+    use chrono::TimeDelta;
+    use domain::FailureCode;
+    use testkit::fakes::{self, Down};
+
+    use super::engine;
+
+    #[tokio::test]
+    async fn an_engine_that_refuses_the_key_is_told_and_makes_nothing_unready() {
+        let fakes = fakes::adapters();
+        let jobs: Arc<dyn JobStore> = fakes.store.clone();
+        let well = engine(&*jobs, "assemblyai").await;
+        assert_eq!((well.ok, well.required, well.detail.as_str()), (true, false, "assemblyai"));
+        let until = fakes.clock.now() + TimeDelta::minutes(5);
+        for (code, why) in [
+            (FailureCode::ProviderAuth, "refuses this installation's key (provider_auth)"),
+            (FailureCode::ProviderPaymentRequired, "no balance (provider_payment_required)"),
+        ] {
+            jobs.pause("assemblyai", code, until).await.unwrap();
+            let paused = engine(&*jobs, "assemblyai").await;
+            assert!(!paused.ok && !paused.required);
+            assert!(paused.detail.starts_with("paused: the speech engine"), "{}", paused.detail);
+            assert!(paused.detail.contains(why), "{}", paused.detail);
+            let times = "since 2026-01-01T00:00:00Z, tried again at 2026-01-01T00:05:00Z";
+            assert!(paused.detail.ends_with(times), "{}", paused.detail);
+        }
+        jobs.resume("assemblyai").await.unwrap();
+        assert!(engine(&*jobs, "assemblyai").await.ok);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_away_leaves_the_engine_unknown() {
+        let unknown = engine(&Down, "assemblyai").await;
+        assert!(!unknown.ok && !unknown.required);
+        assert!(unknown.detail.contains("cannot be read"), "{}", unknown.detail);
     }
 }

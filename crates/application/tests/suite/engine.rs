@@ -25,7 +25,7 @@ use domain::{
     Transcription, TranscriptionId, TranscriptionOptions, TranscriptionState, User, UserId,
 };
 use testkit::fakes::{
-    self, Fakes, ScriptedMedia, ScriptedSpeech, SpeechMethod, fetch_error, small_transcript,
+    self, Fakes, Gate, ScriptedMedia, ScriptedSpeech, SpeechMethod, fetch_error, small_transcript,
     speech_error,
 };
 
@@ -115,6 +115,12 @@ fn harmless() -> ScriptedSpeech {
         resubmission_is_harmless: true,
         limited_concurrency: false,
     })
+}
+
+/// Waits until somebody comes to a gate, and fails if nobody does.
+async fn stands_before(gate: &Gate) {
+    let reached = tokio::time::timeout(Duration::from_secs(5), gate.reached()).await;
+    assert!(reached.is_ok(), "nobody came");
 }
 
 /// Runs an engine in a runtime of its own until `reached` ends, and kills it there.

@@ -64,6 +64,8 @@ macro_rules! job_store_contract {
                 effects_that_do_not_fit_change_nothing(&stores),
                 an_engine_names_each_submission_differently(&stores),
                 a_submission_is_closed_by_its_own_job(&stores),
+                an_adopted_submission_counts_though_another_followed(&stores),
+                a_job_without_an_answer_ends_as_unknown_when_its_day_is_over(&stores),
                 a_listing_without_a_submission_is_counted(&stores),
                 a_submission_is_given_up_and_another_may_follow(&stores),
                 what_is_looked_for_is_told_the_oldest_first(&stores),

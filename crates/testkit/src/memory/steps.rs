@@ -197,7 +197,7 @@ fn in_state<'a>(
         .ok_or_else(|| misuse("no submission of this job is in that state"))
 }
 
-pub(super) const fn is_open(state: SubmissionState) -> bool {
+const fn is_open(state: SubmissionState) -> bool {
     match state {
         SubmissionState::Intent | SubmissionState::Accepted => true,
         SubmissionState::Finished | SubmissionState::Error | SubmissionState::Abandoned => false,

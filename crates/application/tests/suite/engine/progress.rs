@@ -65,7 +65,8 @@ async fn a_fetch_whose_job_was_taken_away_ends_with_its_next_note() {
     bench.fakes.media.gate().reached().await;
     bench.fakes.store.cancel(bench.owner, id).await.unwrap();
     bench.fakes.media.reach(0.5);
-    // No heartbeat runs here, and the gate stays closed.
-    running.await.unwrap().unwrap();
+    // No heartbeat runs here, the gate stays closed, and the fence is far off.
+    let told = tokio::time::timeout(Duration::from_secs(5), running).await;
+    told.unwrap().unwrap().unwrap();
     bench.fakes.media.gate().left().await;
 }

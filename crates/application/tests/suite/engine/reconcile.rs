@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use domain::{FailureCode, Stage, Status, SubmissionState, TranscriptionId};
 use testkit::fakes::{SpeechCall, SpeechMethod, speech_error};
 
-use super::{Bench, kill_when};
+use super::{Bench, kill_when, stands_before};
 
 impl Bench {
     /// Runs in steps short enough to meet every look at the list.
@@ -137,22 +137,6 @@ async fn a_list_that_cannot_be_read_for_a_day_leaves_the_job_unknown_and_not_ret
 }
 
 #[tokio::test]
-async fn a_job_that_is_claimed_after_its_deadline_with_an_open_intent_is_unknown() {
-    let bench = Bench::default().await;
-    bench.fakes.speech.next_submit_lost();
-    let id = bench.enqueue().await;
-    bench.engine().run_pending().await.unwrap();
-    bench.fakes.speech.gate(SpeechMethod::Find).close();
-    bench.fakes.clock.advance(TimeDelta::seconds(5));
-    // The process dies over the list, and nobody comes for a day.
-    kill_when(bench.engine(), bench.fakes.speech.gate(SpeechMethod::Find).reached()).await;
-    bench.fakes.speech.gate(SpeechMethod::Find).open();
-    bench.fakes.clock.advance(TimeDelta::hours(25));
-    bench.engine().run_pending().await.unwrap();
-    assert_eq!(bench.failure(id).await.0, FailureCode::SubmissionUnknown);
-}
-
-#[tokio::test]
 async fn a_list_that_refuses_the_key_stops_submissions_and_costs_the_job_nothing() {
     let bench = Bench::default().await;
     bench.fakes.speech.next_submit_lost();
@@ -240,7 +224,7 @@ async fn a_drain_does_not_wait_for_the_list() {
     bench.fakes.clock.advance(TimeDelta::seconds(5));
     bench.fakes.speech.gate(SpeechMethod::Find).close();
     let handle = bench.engine().start();
-    bench.fakes.speech.gate(SpeechMethod::Find).reached().await;
+    stands_before(bench.fakes.speech.gate(SpeechMethod::Find)).await;
     assert!(handle.drain().await);
     assert_eq!(bench.states(id), [SubmissionState::Intent]);
     bench.fakes.speech.gate(SpeechMethod::Find).open();

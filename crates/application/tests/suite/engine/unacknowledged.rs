@@ -304,3 +304,21 @@ async fn an_open_intent_that_the_claim_did_not_tell_of_is_not_sent_again_either(
     assert_eq!(bench.status(id).await, Status::Completed);
     assert_eq!(bench.fakes.speech.accepted().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_finds_its_job_too_late_and_unanswered_says_so() {
+    let bench = Bench::default().await;
+    let store = Unacknowledged::over(&bench);
+    bench.fakes.speech.next_submit_lost();
+    let id = bench.enqueue().await;
+    store.engine(&bench).run_pending().await.unwrap();
+    bench.fakes.clock.advance(TimeDelta::seconds(5));
+    store.claims.close();
+    let engine = store.engine(&bench);
+    let claiming = tokio::spawn(async move { engine.run_pending().await });
+    store.claims.reached().await;
+    bench.fakes.clock.advance(TimeDelta::hours(25));
+    store.claims.open();
+    claiming.await.unwrap().unwrap();
+    assert_eq!(bench.failure(id).await.0, FailureCode::SubmissionUnknown);
+}

@@ -15,7 +15,7 @@ use domain::{Status, SubmissionState, Transcript};
 use testkit::fakes::{Gate, ScriptedSpeech, SpeechMethod};
 use tokio::task::JoinHandle;
 
-use super::Bench;
+use super::{Bench, stands_before};
 
 /// How a process sees the engine that freezes while it submits.
 struct Freezing {
@@ -156,7 +156,7 @@ async fn an_answer_that_comes_while_another_holds_the_job_tells_it_where_to_look
         let engine = engine.clone();
         async move { engine.run_pending().await }
     });
-    looking.reached().await;
+    stands_before(looking).await;
     zombie.thaw().await;
     looking.open();
     other.await.unwrap().unwrap();

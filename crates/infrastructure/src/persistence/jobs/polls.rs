@@ -59,10 +59,10 @@ pub(super) async fn due(
 /// What the engine can be asked about.
 fn accepted(
     job: Uuid,
-    current: Option<Result<Submission, CorruptRow>>,
+    latest: Option<Result<Submission, CorruptRow>>,
 ) -> Result<Submission, CorruptRow> {
     let why = "it waits for an engine that has accepted nothing";
-    current
+    latest
         .transpose()?
         .filter(|submission| submission.state == SubmissionState::Accepted)
         .ok_or(CorruptRow { table: "jobs", id: job, why })

@@ -3,7 +3,7 @@
 use domain::FailureCode;
 use reqwest::Method;
 use serde_json::json;
-use testkit::fakes::{SpeechMethod, fetch_error};
+use testkit::fakes::{SpeechMethod, fetch_error, speech_error};
 
 use super::{path, slow};
 use crate::app::{MEDIA, TestApp};
@@ -105,19 +105,39 @@ async fn a_passing_failure_is_tried_again_and_counted() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_ends_the_job_and_nothing_is_sent_twice() {
+async fn a_job_whose_answer_is_lost_is_found_again_and_nothing_is_sent_twice() {
     let app = TestApp::start();
     let token = app.token("a@example.com").await;
     let id = app.create(&token, MEDIA).await;
     app.fakes.speech.next_submit_lost();
-    for _ in 0..3 {
+    app.run_pending_jobs().await;
+    let open = app.transcription(&token, &id).await;
+    assert_eq!((&open["status"], &open["error"]), (&json!("processing"), &json!(null)));
+    app.advance(5);
+    app.run_pending_jobs().await;
+    let done = app.transcription(&token, &id).await;
+    assert_eq!((&done["status"], &done["retry_count"]), (&json!("completed"), &json!(0)));
+    assert_eq!(app.fakes.speech.accepted().len(), 1);
+    assert_eq!(app.fakes.speech.count(SpeechMethod::Submit), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_stays_lost_ends_the_job_as_unknown_and_not_retriable() {
+    let app = TestApp::start();
+    let token = app.token("a@example.com").await;
+    let id = app.create(&token, MEDIA).await;
+    for _ in 0..2 {
+        app.fakes.speech.next_submit(Err(speech_error(FailureCode::SubmissionUnknown)));
+    }
+    for _ in 0..25 {
         app.run_pending_jobs().await;
-        app.advance(300);
+        app.advance(60);
     }
     let failed = app.transcription(&token, &id).await;
     assert_eq!(
         (&failed["status"], &failed["error"]["code"]),
         (&json!("failed"), &json!("submission_unknown"))
     );
-    assert_eq!(app.fakes.speech.accepted().len(), 1);
+    assert_eq!(failed["error"]["retriable"], false);
+    assert!(app.fakes.speech.accepted().is_empty());
 }
