@@ -12,14 +12,15 @@ use chrono::TimeDelta;
 use domain::{AddressPolicy, SettlePolicy};
 use infrastructure::{
     cache::CachedUsers,
+    confinement::Confinement,
     engines::{
         assemblyai::{AssemblyAi, AssemblyAiConfig},
         mock::MockEngine,
     },
     events::LocalBus,
     limits::InProcessLimiter,
-    media::{FetchLimits, MediaConfig, MediaLibrary},
-    objects::NoObjects,
+    media::{FetchLimits, MediaConfig, MediaLibrary, YouTubeState},
+    objects::Objects,
     persistence::{SqliteConfig, SqliteStore},
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
     system::{OsEntropy, SystemClock, UuidV7Ids},
@@ -63,12 +64,15 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
     let data_dir = settings.storage.data_dir.clone();
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("cannot make {}", data_dir.display()))?;
+    let objects = Arc::new(objects(settings)?);
+    let media = Arc::new(MediaLibrary::new(media(settings)).with_uploads(objects.clone()));
+    tokio::spawn(tell_of_youtube(media.clone()));
     Ok(Adapters {
         users: Arc::new(CachedUsers::new(store.clone(), USER_CACHE)),
         transcriptions: store.clone(),
         jobs: store.clone(),
-        media: Arc::new(MediaLibrary::new(media(settings))),
-        objects: Arc::new(NoObjects),
+        media: media.clone(),
+        objects,
         limiter: Arc::new(InProcessLimiter::new(clock.clone())),
         events: Arc::new(LocalBus::new()),
         hasher: Arc::new(BcryptHasher::new(&BcryptConfig {
@@ -81,7 +85,7 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
             &JwtConfig { secret, algorithm: security.algorithm, ttl: security.access_token_ttl },
             ids.clone(),
         )),
-        health: Arc::new(Probe::new(store.clone(), data_dir, speech.name())),
+        health: Arc::new(Probe::new(store.clone(), data_dir, speech.name(), media)),
         speech,
         clock,
         ids,
@@ -105,6 +109,30 @@ fn speech(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn
     })
 }
 
+/// Says in the log whether videos of `YouTube` can be fetched.
+async fn tell_of_youtube(media: Arc<MediaLibrary>) {
+    match media.youtube().await {
+        state @ YouTubeState::Ready(_) => {
+            tracing::info!(event = "youtube_ready", "YouTube is fetched with {state}");
+        }
+        state @ YouTubeState::Missing(_) => {
+            tracing::info!(event = "youtube_unavailable", "YouTube is not fetched: {state}");
+        }
+        state @ (YouTubeState::Outdated(_) | YouTubeState::Broken(_)) => {
+            tracing::warn!(event = "youtube_unavailable", "YouTube is not fetched: {state}");
+        }
+    }
+}
+
+/// By what foreign programs are held: by this binary, also when its file has been replaced since.
+fn confinement() -> Confinement {
+    if cfg!(target_os = "linux") {
+        Confinement::by("/proc/self/exe".into())
+    } else {
+        Confinement::none()
+    }
+}
+
 fn media(settings: &Settings) -> MediaConfig {
     let media = &settings.media;
     if media.ffprobe.is_none() {
@@ -120,11 +148,25 @@ fn media(settings: &Settings) -> MediaConfig {
         max_seconds: media.max_duration.as_secs(),
         policy: policy(settings),
         ffprobe: media.ffprobe.clone(),
+        ytdlp: media.ytdlp.clone(),
+        ffmpeg: media.ffmpeg.clone(),
+        confinement: confinement(),
         limits: FetchLimits::default(),
     }
 }
 
-fn policy(settings: &Settings) -> AddressPolicy {
+fn objects(settings: &Settings) -> anyhow::Result<Objects> {
+    match &settings.uploads.bucket {
+        Some(bucket) => Objects::in_bucket(bucket).context("OBJECT_STORE settings"),
+        None => {
+            let folder = settings.storage.data_dir.join("uploads");
+            Objects::in_folder(&folder, MIN_FREE_BYTES).context("DATA_DIR")
+        }
+    }
+}
+
+/// Which addresses may be fetched from.
+pub fn policy(settings: &Settings) -> AddressPolicy {
     AddressPolicy::new(settings.media.allowed_networks.clone())
 }
 

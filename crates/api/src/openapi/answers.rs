@@ -65,6 +65,24 @@ fn own(operation: &str) -> &'static [Answer] {
         "getTranscript" => {
             &[NOT_FOUND, (409, "It is not completed.", &["transcription_not_completed"])]
         }
+        "exportTranscript" => &[
+            (400, "A parameter is doubled.", &["duplicate_parameter"]),
+            (
+                404,
+                "There is no such transcription, or it is another's; or there is no such format.",
+                &["transcription_not_found", "unknown_format"],
+            ),
+            (
+                409,
+                "It is not completed, or nothing in it has a time.",
+                &["transcription_not_completed", "transcript_without_times"],
+            ),
+            (
+                422,
+                "A parameter breaks a rule.",
+                &["validation_failed", "out_of_range", "unknown_parameter"],
+            ),
+        ],
         "cancelTranscription" => {
             &[NOT_FOUND, (409, "It is completed or failed.", &["transcription_already_ended"])]
         }
@@ -196,6 +214,11 @@ fn headers(response: &mut Response, status: &str, id: &str, endpoint: &Endpoint)
         ("getTranscription", "200" | "304") => {
             add("ETag", "Stands for what is shown.", json!("W/\"5d1c9a7e3b2f4c60\""));
         }
+        ("exportTranscript", "200") => add(
+            "Content-Disposition",
+            "What the file is called: by the title where there is one, else by the identifier.",
+            json!("attachment; filename=\"A talk.srt\"; filename*=UTF-8''A%20talk.srt"),
+        ),
         ("listTranscriptions", "200") => add(
             "Link",
             "The next page, where there is one.",

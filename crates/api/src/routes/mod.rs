@@ -4,6 +4,7 @@
 pub(crate) mod accounts;
 pub(crate) mod callbacks;
 pub(crate) mod docs;
+pub(crate) mod exports;
 pub(crate) mod health;
 pub(crate) mod transcriptions;
 
@@ -112,7 +113,7 @@ impl Endpoint {
 }
 
 /// Every route of the service.
-pub(crate) static TABLE: [Endpoint; 19] = {
+pub(crate) static TABLE: [Endpoint; 20] = {
     use Endpoint as E;
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -145,8 +146,14 @@ pub(crate) static TABLE: [Endpoint; 19] = {
             r.to(transcriptions::delete)
         }),
         E::token(GET, "/api/transcription/{id}/transcript", BudgetName::TranscriptionGet, |r| {
-            r.to(transcriptions::transcript)
+            r.to(exports::transcript)
         }),
+        E::token(
+            GET,
+            "/api/transcription/{id}/export/{format}",
+            BudgetName::TranscriptionExport,
+            |r| r.to(exports::export),
+        ),
         E::token(POST, "/api/transcription/{id}/cancel", BudgetName::TranscriptionDelete, |r| {
             r.to(transcriptions::cancel)
         }),
@@ -227,6 +234,11 @@ mod tests {
         assert_eq!(pattern("/api/transcription/x"), "/api/transcription/{id}");
         assert_eq!(pattern("/api/transcription/x/cancel"), "/api/transcription/{id}/cancel");
         assert_eq!(pattern("/api/transcription/x/y"), "(none)");
+        assert_eq!(
+            pattern("/api/transcription/x/export/srt"),
+            "/api/transcription/{id}/export/{format}"
+        );
+        assert_eq!(pattern("/api/transcription/x/export/"), "(none)");
         assert_eq!(pattern("/api/transcription//cancel"), "(none)");
         assert_eq!(pattern("/"), "/");
         assert_eq!(pattern("*"), "(none)");
@@ -256,6 +268,8 @@ mod tests {
             "/api/transcription/a%2Fcancel",
             "/api/transcription//cancel",
             "/api/transcription/x/c%61ncel",
+            "/api/transcription/x/export/s%72t",
+            "/api/transcription/x/export/a%2Fb",
             "/docs/..",
             "/docs/%2e%2e",
             "/docs/a%5Cb",

@@ -49,8 +49,7 @@ pub struct Claimed {
     pub job: Job,
     /// What its owner sees, processing.
     pub transcription: Transcription,
-    /// Its open submission, or else its latest, if it has one. One that was given up and turned
-    /// out to be accepted is open again, though a later one may have followed.
+    /// The submission that counts, if it has one: the accepted one, or else the latest.
     pub submission: Option<Submission>,
 }
 

@@ -8,3 +8,4 @@ mod media;
 mod persistence;
 mod poisoned;
 mod security;
+mod sweep;

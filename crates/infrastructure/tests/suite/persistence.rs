@@ -1,6 +1,7 @@
 //! `SQLite` against the contracts of its ports, and what only a database in a file must do.
 
 mod corrupt;
+mod transcripts;
 
 use std::{path::Path, sync::Arc};
 
@@ -71,6 +72,20 @@ async fn the_schema_goes_up_down_and_up_again() {
 
     assert_eq!(migration::up(db).await.expect("up again"), steps.len());
     assert_eq!(schema(db).await, first);
+}
+
+#[tokio::test]
+async fn a_database_with_a_step_that_is_not_known_is_refused_by_its_name() {
+    let (store, _, _directory) = fresh().await;
+    let db = store.connection();
+    let sql = "UPDATE seaql_migrations SET version = 'm20200101_000001_earlier' \
+               WHERE version LIKE '%_submissions'";
+    db.execute_unprepared(sql).await.expect("it is renamed");
+    for refused in [migration::pending(db).await.err(), migration::up(db).await.err()] {
+        let refused = refused.expect("it is refused");
+        let cause = std::error::Error::source(&refused).expect("a cause").to_string();
+        assert!(cause.contains("m20200101_000001_earlier"), "{cause}");
+    }
 }
 
 #[tokio::test]
@@ -268,7 +283,17 @@ async fn the_database_itself_refuses_words_and_leases_that_cannot_be() {
     let user = a_user(clock.now());
     store.insert(&user).await.expect("it is stored");
     store.enqueue(&a_transcription(user.parts().id, clock.now())).await.expect("it is queued");
+    let sql = "INSERT INTO provider_submissions SELECT id, id, 1, NULL, 1, 'abandoned', 'one', NULL, \
+               created_at, NULL, 0, NULL, FALSE, FALSE FROM transcriptions";
+    store.connection().execute_unprepared(sql).await.expect("it is stored");
     for sql in [
+        "UPDATE provider_submissions SET state = 'lost'",
+        "UPDATE provider_submissions SET state = 'accepted'",
+        "UPDATE provider_submissions SET state = 'intent', provider_id = 'name'",
+        "UPDATE provider_submissions SET callback = x'00'",
+        "UPDATE provider_submissions SET clean_listings = -1",
+        "UPDATE provider_submissions SET hinted_id = ''",
+        "UPDATE provider_submissions SET is_duplicate = TRUE",
         "UPDATE users SET role = 'root'",
         "UPDATE transcriptions SET status = 'done'",
         "UPDATE transcriptions SET status = 'processing'",

@@ -3,13 +3,14 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use application::ports::{
-    ClaimRequest, Claimed, Clock, CommitError, DuePoll, JobStore, Lease, StepEffects, TickReport,
-    TranscriptionRepository, UserRepository,
+    ClaimRequest, Claimed, Clock, CommitError, DuePoll, Erasure, JobStore, Lease, Resolution,
+    StepEffects, TickReport, TranscriptionRepository, UserRepository,
 };
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    CompletedFacts, Failure, FailureCode, Outcome, PollStep, SourceFacts, Stage, Step, Submission,
-    Transcription, TranscriptionId, Upload, UserId, WorkerId,
+    CallbackDigest, CompletedFacts, Failure, FailureCode, Job, Outcome, PollStep, SourceFacts,
+    Stage, Step, Submission, SubmissionId, SubmissionState, Transcription, TranscriptionId, Upload,
+    UserId, WorkerId,
 };
 
 use super::{
@@ -48,7 +49,7 @@ impl Stores {
         }
     }
 
-    pub(super) fn now(&self) -> chrono::DateTime<Utc> {
+    pub(super) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
@@ -130,11 +131,7 @@ impl Stores {
         let check_at = self.now() + TimeDelta::seconds(5);
         let outcome = self.commit(lease, Step::Submitted { check_at }, effects).await;
         assert_eq!(outcome.expect("the job waits"), Outcome::Free);
-        Submission {
-            state: domain::SubmissionState::Accepted,
-            provider_id: Some(provider_id),
-            ..intent
-        }
+        Submission { state: SubmissionState::Accepted, provider_id: Some(provider_id), ..intent }
     }
 
     /// A job of a new user that waits for the engine.
@@ -145,18 +142,47 @@ impl Stores {
         (claimed, submission)
     }
 
+    /// A job of a new user that gave its only submission up and is ready.
+    pub(super) async fn a_given_up_job(&self) -> (Claimed, Submission) {
+        let claimed = self.a_leased_job().await;
+        self.prepare(&claimed.lease).await;
+        let intent = self.jobs.intend(&claimed.lease, a_submission()).await.expect("written down");
+        let effects = StepEffects { abandoned: Some(intent.id), ..StepEffects::default() };
+        self.commit(&claimed.lease, Step::Release, effects).await.expect("it is given up");
+        (claimed, Submission { state: SubmissionState::Abandoned, ..intent })
+    }
+
+    /// Lets every holder of the one leased job die, until it is given up.
+    pub(super) async fn crash_out(&self) {
+        for death in 1..=Job::MAX_CRASHES {
+            self.advance(61);
+            let report = self.tick().await;
+            let last = death == Job::MAX_CRASHES;
+            assert_eq!((report.crashed_out, report.reaped), if last { (1, 0) } else { (0, 1) });
+            if !last {
+                self.claim_one().await;
+            }
+        }
+    }
+
     /// Has the engine finish a waiting job, claims it again, and completes it.
     pub(super) async fn complete(&self, waiting: &Lease) {
         self.settle(waiting, PollStep::Finished).await.expect("the job goes on");
         let again = self.claim_one().await;
+        self.store(&again.lease, false).await;
+    }
+
+    /// Completes a job that is leased for it.
+    pub(super) async fn store(&self, lease: &Lease, erase: bool) {
         let transcript = a_transcript();
         let facts = CompletedFacts {
             language_detected: transcript.language.clone(),
             confidence: transcript.confidence,
             duration_ms: transcript.duration_ms,
         };
-        let effects = StepEffects { transcript: Some(transcript), ..StepEffects::default() };
-        let outcome = self.commit(&again.lease, Step::Complete(facts), effects).await;
+        let transcript = Some(transcript);
+        let effects = StepEffects { transcript, erase, ..StepEffects::default() };
+        let outcome = self.commit(lease, Step::Complete(facts), effects).await;
         assert_eq!(outcome.expect("the job completes"), Outcome::Ended);
     }
 
@@ -189,9 +215,43 @@ impl Stores {
 
     /// What is to be erased now, as the engine's names.
     pub(super) async fn due_erasures(&self) -> Vec<String> {
-        let due =
-            self.jobs.due_erasures(ENGINE, 9, Duration::from_mins(1)).await.expect("handed out");
+        let due = self.erasures_at(ENGINE, 9).await;
         due.into_iter().map(|erasure| erasure.provider_id).collect()
+    }
+
+    /// What is to be erased now at `engine`, held for a minute.
+    pub(super) async fn erasures_at(&self, engine: &str, limit: u32) -> Vec<Erasure> {
+        let hold = Duration::from_mins(1);
+        self.jobs.due_erasures(engine, limit, hold).await.expect("handed out")
+    }
+
+    /// What was given up and may have been accepted, whenever it was.
+    pub(super) async fn unresolved(&self) -> Vec<Submission> {
+        let since = DateTime::UNIX_EPOCH;
+        self.jobs.unresolved(ENGINE, since, 9).await.expect("they are told")
+    }
+
+    pub(super) async fn resolve(&self, id: SubmissionId, name: &str) -> Resolution {
+        self.jobs.resolve(id, ENGINE, name).await.expect("it is resolved")
+    }
+
+    /// Has `engine` tell of a copy whose submission nobody knows: it is put down.
+    pub(super) async fn unknown_copy(&self, engine: &str, name: &str) {
+        let unknown = SubmissionId::from_uuid(next_id());
+        let resolution = self.jobs.resolve(unknown, engine, name).await;
+        assert_eq!(resolution.expect("it is resolved"), Resolution::Unneeded);
+    }
+
+    pub(super) async fn duplicates(&self) -> u64 {
+        self.jobs.duplicates().await.expect("they are counted")
+    }
+
+    pub(super) async fn hear(
+        &self,
+        callback: &CallbackDigest,
+        name: Option<&str>,
+    ) -> Option<TranscriptionId> {
+        self.jobs.hear(callback, name).await.expect("it is taken in")
     }
 }
 

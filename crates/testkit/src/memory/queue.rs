@@ -112,7 +112,7 @@ impl State {
         self.transcriptions.insert(id, transcription.clone());
         Claimed {
             lease: Lease { job: id, epoch: job.parts().epoch },
-            submission: self.current_submission(id).cloned(),
+            submission: self.in_force(id).cloned(),
             job,
             transcription,
         }
@@ -176,7 +176,7 @@ impl State {
 
     fn expire_late(&mut self, limit: u32, now: DateTime<Utc>, report: &mut TickReport) {
         for id in self.oldest(limit, |parts| overdue_since(parts, now)) {
-            let current = self.current_submission(id);
+            let current = self.in_force(id);
             let unanswered = current.is_some_and(|s| s.state == SubmissionState::Intent);
             let ended = self
                 .end_or_free(id, |pair| pair.job.expire(&mut pair.transcription, unanswered, now));

@@ -8,7 +8,6 @@ use domain::{
 };
 
 use super::state::{State, at_most, refused};
-use super::steps::is_open;
 
 /// How long a submission is remembered whose transcription is deleted.
 const FORGET_AFTER: TimeDelta = TimeDelta::hours(72);
@@ -48,10 +47,10 @@ impl State {
         all.iter().map(|row| &row.submission).find(|s| s.state == SubmissionState::Accepted)
     }
 
-    /// The open submission of a job, or its latest.
-    pub(super) fn current_submission(&self, id: TranscriptionId) -> Option<&Submission> {
-        let all = || self.submissions.get(&id).into_iter().flatten().map(|row| &row.submission);
-        all().find(|s| is_open(s.state)).or_else(|| all().last())
+    /// The submission of a job that counts: the accepted one, or else the latest.
+    pub(super) fn in_force(&self, id: TranscriptionId) -> Option<&Submission> {
+        let latest = || Some(&self.submissions.get(&id)?.last()?.submission);
+        self.accepted(id).or_else(latest)
     }
 
     /// Gives the accepted submission of a job its last state, and puts its copy down if nobody

@@ -52,7 +52,7 @@ async fn lease(
     let (tx, now) = (sieve.tx, sieve.now);
     let picked = sieve.live(picked).await?;
     let ids = picked.iter().map(|live| live.job.parts().id);
-    let mut submissions = load::current_submissions(tx, ids).await?;
+    let mut submissions = load::submissions_in_force(tx, ids).await?;
     let mut claimed = Vec::with_capacity(picked.len());
     for Live { mut job, mut transcription, .. } in picked {
         let id = job.parts().id;

@@ -15,7 +15,7 @@ use super::{
     enqueue::Queue,
     erase,
     load::{Attempt, readable, save_jobs, with_transcriptions},
-    submissions::abandon_open,
+    submissions::{abandon_open, of_job},
 };
 use crate::persistence::{
     entities::{
@@ -131,12 +131,11 @@ pub(super) async fn resolve(
     provider_id: &str,
     now: DateTime<Utc>,
 ) -> Result<Resolution, Stop<PortFailure>> {
-    let here = || Entity::find().filter(Column::Engine.eq(engine));
-    let named = here().filter(Column::ProviderId.eq(provider_id)).one(tx.db()).await?;
-    if let Some(recorded) = named {
+    if let Some(recorded) = named(engine, provider_id).one(tx.db()).await? {
         return Ok(as_recorded(&recorded));
     }
-    let row = here().filter(Column::Id.eq(id.as_uuid())).one(tx.db()).await?;
+    let row = Entity::find_by_id(id.as_uuid()).filter(Column::Engine.eq(engine));
+    let row = row.one(tx.db()).await?;
     let resolution = match &row {
         None => Resolution::Unneeded,
         // It left twice.
@@ -152,6 +151,11 @@ pub(super) async fn resolve(
         name(tx, row, provider_id, resolution).await?;
     }
     Ok(resolution)
+}
+
+/// The submission that an engine has under a name.
+pub(super) fn named(engine: &str, provider_id: &str) -> Select<Entity> {
+    Entity::find().filter(Column::Engine.eq(engine)).filter(Column::ProviderId.eq(provider_id))
 }
 
 /// What was said, or is plain, of a submission whose name at the engine is known.
@@ -172,10 +176,8 @@ fn as_recorded(row: &Model) -> Resolution {
 /// Makes a job wait for a submission that turned out to be accepted; `false` where there is no
 /// such job any more, or it has an accepted one.
 async fn adopt(tx: &WriteTx, row: &Model, now: DateTime<Utc>) -> Result<bool, Stop<PortFailure>> {
-    let accepted = Condition::all()
-        .add(Column::JobId.eq(row.job_id))
-        .add(Column::State.eq(SubmissionState::Accepted.as_str()));
-    if Entity::find().filter(accepted).count(tx.db()).await? > 0 {
+    let accepted = Column::State.eq(SubmissionState::Accepted.as_str());
+    if of_job(row.job_id).filter(accepted).count(tx.db()).await? > 0 {
         return Ok(false);
     }
     let job = jobs::Entity::find_by_id(row.job_id).one(tx.db()).await?;
@@ -197,8 +199,7 @@ async fn is_rivaled(tx: &WriteTx, row: &Model) -> Result<bool, StoreError> {
     let needed = Condition::any()
         .add(Column::State.ne(SubmissionState::Error.as_str()))
         .add(Column::Seq.gt(row.seq));
-    let rivals = Entity::find()
-        .filter(Column::JobId.eq(row.job_id))
+    let rivals = of_job(row.job_id)
         .filter(Column::Id.ne(row.id))
         .filter(Column::ProviderId.is_not_null())
         .filter(needed);

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Epoch, FailureCode, Job, Outcome, Submission, Transcription, TranscriptionId};
+use domain::{
+    Epoch, FailureCode, Job, Outcome, Submission, SubmissionState, Transcription, TranscriptionId,
+};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter, QueryOrder, Select,
-    sea_query::{Expr, OnConflict},
+    QueryFilter, QueryOrder, Select, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -88,8 +89,9 @@ fn live(
     Ok(Live { transcription, seen: (row.epoch, row.state.clone()), job: rows::jobs::restore(row)? })
 }
 
-/// The open submission of each job, or else its latest, if it has one.
-pub(super) async fn current_submissions(
+/// The submission of each job that counts: the accepted one, or else the latest. What was accepted
+/// need not be the latest once it was given up and found again.
+pub(super) async fn submissions_in_force(
     tx: &WriteTx,
     ids: impl IntoIterator<Item = TranscriptionId>,
 ) -> Result<HashMap<TranscriptionId, Result<Submission, CorruptRow>>, StoreError> {
@@ -97,7 +99,7 @@ pub(super) async fn current_submissions(
     let (rows, unread) = readable(tx, &ids, |ids| {
         submissions::Entity::find()
             .filter(submissions::Column::JobId.is_in(ids))
-            .order_by_asc(Expr::cust("state IN ('intent', 'accepted')"))
+            .order_by_asc(submissions::Column::State.eq(SubmissionState::Accepted.as_str()))
             .order_by_asc(submissions::Column::Seq)
     })
     .await?;

@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Cursor, ListFilter, PageRequest, TranscriptionId, UserId};
+use domain::{CallbackDigest, Cursor, ListFilter, PageRequest, TranscriptionId, UserId};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QuerySelect, QueryTrait, Select,
     Statement,
 };
 use uuid::Uuid;
 
-use super::{claim, erase, polls, tick};
+use super::{claim, erase, found, polls, submissions, tick};
 use crate::persistence::transcriptions;
 
 async fn migrated() -> DatabaseConnection {
@@ -66,6 +66,20 @@ async fn what_is_due_is_found_through_its_index() {
 async fn what_took_too_long_is_found_through_its_index() {
     assert_plan(tick::past_deadline(64, now()), "ix_jobs_deadline").await;
     assert_plan(tick::past_await(64, now()), "ix_jobs_await").await;
+}
+
+#[tokio::test]
+async fn submissions_are_found_through_their_indexes() {
+    let callback = CallbackDigest::from_bytes([7; 32]);
+    assert_plan(found::under(&callback), "ix_provider_submissions_callback").await;
+    assert_plan(found::named("engine", "name"), "ix_provider_submissions_provider").await;
+    let lost = found::lost("engine", now(), 64);
+    assert_plan(lost, "ix_provider_submissions_unresolved").await;
+    assert_plan(found::duplicates(), "ix_provider_submissions_duplicates").await;
+    let forgotten = submissions::forgotten(64, now());
+    assert_plan(forgotten, "ix_provider_submissions_forgotten").await;
+    let of_job = submissions::of_job(Uuid::from_u128(1));
+    assert_plan(of_job, "ix_provider_submissions_seq").await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     corrupt::Sieve,
-    load::{Attempt, current_submissions, save_jobs, under_epoch},
+    load::{Attempt, save_jobs, submissions_in_force, under_epoch},
     submissions::give_back,
 };
 use crate::persistence::{
@@ -38,7 +38,7 @@ pub(super) async fn due(
     let rows = sieve.rows(waiting(limit, now)).await?;
     let waiting = sieve.live(rows).await?;
     let mut submissions =
-        current_submissions(tx, waiting.iter().map(|live| live.job.parts().id)).await?;
+        submissions_in_force(tx, waiting.iter().map(|live| live.job.parts().id)).await?;
     let mut polls = Vec::with_capacity(waiting.len());
     for live in waiting {
         let mut parts = live.job.parts().clone();

@@ -61,14 +61,14 @@ pub(super) async fn abandon_open(tx: &WriteTx, job: Uuid) -> Result<(), StoreErr
 pub(super) async fn forget(tx: &WriteTx, job: Uuid, now: DateTime<Utc>) -> Result<(), StoreError> {
     end(tx, job, now).await?;
     put_down(tx, job, Condition::all(), now).await?;
-    let of_job = Condition::all().add(Column::JobId.eq(job)).add(Column::IsDuplicate.eq(false));
+    let uncounted = Condition::all().add(Column::JobId.eq(job)).add(Column::IsDuplicate.eq(false));
     let unresolved = in_state(SubmissionState::Abandoned).add(Column::ProviderId.is_null());
-    let unresolved = Entity::find().filter(Column::JobId.eq(job)).filter(unresolved);
+    let unresolved = of_job(job).filter(unresolved);
     if unresolved.count(tx.db()).await? == 0 {
-        Entity::delete_many().filter(of_job).exec(tx.db()).await?;
+        Entity::delete_many().filter(uncounted).exec(tx.db()).await?;
     } else {
         let forgotten = Entity::update_many().col_expr(Column::IsForgotten, Expr::value(true));
-        forgotten.filter(of_job).exec(tx.db()).await?;
+        forgotten.filter(uncounted).exec(tx.db()).await?;
     }
     Ok(())
 }
@@ -96,11 +96,10 @@ async fn put_down(
     which: Condition,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let rows: Vec<(String, Option<String>)> = Entity::find()
+    let rows: Vec<(String, Option<String>)> = of_job(job)
         .select_only()
         .column(Column::Engine)
         .column(Column::ProviderId)
-        .filter(Column::JobId.eq(job))
         .filter(which)
         .into_tuple()
         .all(tx.db())
@@ -108,6 +107,11 @@ async fn put_down(
     let copies: Vec<_> =
         rows.into_iter().filter_map(|(engine, name)| Some((engine, name?))).collect();
     erase::put_down(tx, &copies, now).await
+}
+
+/// Every submission of a job.
+pub(super) fn of_job(job: Uuid) -> Select<Entity> {
+    Entity::find().filter(Column::JobId.eq(job))
 }
 
 fn in_state(state: SubmissionState) -> Condition {

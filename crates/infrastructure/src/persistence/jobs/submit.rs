@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{Submission, SubmissionState};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
-use super::load::{current_submissions, under_epoch};
+use super::load::{submissions_in_force, under_epoch};
 use crate::persistence::{entities::submissions, fault::Stop, rows, sqlite::WriteTx};
 
 pub(super) async fn intend(
@@ -16,7 +16,7 @@ pub(super) async fn intend(
 ) -> Result<Submission, Stop<IntentError>> {
     let held = under_epoch(tx, lease.job, lease.epoch, "leased").await?;
     let live = held.ok_or(Stop::Refused(IntentError::LeaseLost))?;
-    let last = current_submissions(tx, [lease.job]).await?.remove(&lease.job).transpose()?;
+    let last = submissions_in_force(tx, [lease.job]).await?.remove(&lease.job).transpose()?;
     // Whoever asks again did not learn that it was written down.
     let this = |last: &Submission| {
         (last.id, last.epoch, last.state) == (new.id, lease.epoch, SubmissionState::Intent)
@@ -24,7 +24,7 @@ pub(super) async fn intend(
     if let Some(written) = last.as_ref().filter(|last| this(last)) {
         return Ok(written.clone());
     }
-    // An open one comes before a later one that is closed.
+    // An open one is in force: another is never written down while it is.
     let open = last.as_ref().is_some_and(|last| {
         matches!(last.state, SubmissionState::Intent | SubmissionState::Accepted)
     });

@@ -126,7 +126,7 @@ async fn expire(
     let late = sieve.rows(late).await?;
     let late = sieve.live(late).await?;
     let ids = late.iter().map(|live| live.job.parts().id);
-    let submissions = load::current_submissions(tx, ids).await?;
+    let submissions = load::submissions_in_force(tx, ids).await?;
     for mut live in late {
         let id = live.job.parts().id;
         // One that cannot be read may have been accepted as well as one that has no answer.

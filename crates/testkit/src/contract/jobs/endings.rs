@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use application::ports::{CancelOutcome, CommitError, StepEffects};
 use chrono::TimeDelta;
-use domain::{JobState, Status, Step, SubmissionId, Transcription, TranscriptionId, UserId};
+use domain::{JobState, Status, Step, Transcription, TranscriptionId, UserId};
 
 use crate::contract::{
     Stores, a_transcription,
-    samples::{ENGINE, next_id},
+    samples::ENGINE,
     stores::{a_failure, request},
 };
 
@@ -127,19 +127,16 @@ pub async fn another_owner_can_neither_cancel_nor_delete(stores: &Stores) {
 
 /// An erasure is handed out to one at a time, counted, until somebody says that it is done.
 pub async fn an_erasure_is_handed_out_until_it_is_done(stores: &Stores) {
-    stores
-        .jobs
-        .resolve(SubmissionId::from_uuid(next_id()), ENGINE, "copy-1")
-        .await
-        .expect("it is put down");
-    let hold = Duration::from_mins(1);
-    let first = stores.jobs.due_erasures(ENGINE, 9, hold).await.expect("handed out");
+    let (waiting, submission) = stores.a_waiting_job().await;
+    cancel(stores, &waiting.transcription).await;
+    let first = stores.erasures_at(ENGINE, 9).await;
     assert_eq!(first.len(), 1);
-    assert_eq!((first[0].engine.as_str(), first[0].provider_id.as_str()), (ENGINE, "copy-1"));
+    assert_eq!(first[0].engine, ENGINE);
+    assert_eq!(Some(&first[0].provider_id), submission.provider_id.as_ref());
     assert!(stores.due_erasures().await.is_empty(), "somebody tries already");
 
     stores.advance(60);
-    let second = stores.jobs.due_erasures(ENGINE, 9, hold).await.expect("handed out");
+    let second = stores.erasures_at(ENGINE, 9).await;
     assert_eq!(second.len(), 1);
     assert_eq!(second[0].id, first[0].id);
     assert_eq!(second[0].attempts, first[0].attempts + 1);
@@ -153,72 +150,26 @@ pub async fn an_erasure_is_handed_out_until_it_is_done(stores: &Stores) {
 /// Whoever erases at one engine is not given what lies at another.
 pub async fn erasures_are_handed_out_by_engine(stores: &Stores) {
     for copy in ["one", "two", "three"] {
-        stores
-            .jobs
-            .resolve(SubmissionId::from_uuid(next_id()), "other", copy)
-            .await
-            .expect("it is put down");
+        stores.unknown_copy("other", copy).await;
     }
     stores.advance(1);
-    stores
-        .jobs
-        .resolve(SubmissionId::from_uuid(next_id()), ENGINE, "ours")
-        .await
-        .expect("it is put down");
-    let hold = Duration::from_mins(1);
-    let ours = stores.jobs.due_erasures(ENGINE, 1, hold).await.expect("handed out");
+    stores.unknown_copy(ENGINE, "ours").await;
+    let ours = stores.erasures_at(ENGINE, 1).await;
     assert_eq!(ours.iter().map(|e| e.provider_id.as_str()).collect::<Vec<_>>(), ["ours"]);
-    let theirs = stores.jobs.due_erasures("other", 9, hold).await.expect("handed out");
+    let theirs = stores.erasures_at("other", 9).await;
     assert_eq!(theirs.len(), 3, "nobody has tried them yet");
     assert!(theirs.iter().all(|erasure| erasure.engine == "other" && erasure.attempts == 0));
-    let none = stores.jobs.due_erasures("third", 9, hold).await.expect("handed out");
-    assert_eq!(none, []);
-}
-
-/// A submission that was stored after all is paid for and goes on: its copy is not put down,
-/// whether its job lives or has ended. The same name at another engine is another copy.
-pub async fn a_recorded_copy_is_never_orphaned(stores: &Stores) {
-    let (waiting, submission) = stores.a_waiting_job().await;
-    let copy = submission.provider_id.expect("it is accepted");
-    stores
-        .jobs
-        .resolve(SubmissionId::from_uuid(next_id()), ENGINE, &copy)
-        .await
-        .expect("it is no error");
-    assert!(stores.due_erasures().await.is_empty(), "its job lives");
-    stores.complete(&waiting.lease).await;
-    stores
-        .jobs
-        .resolve(SubmissionId::from_uuid(next_id()), ENGINE, &copy)
-        .await
-        .expect("it is no error");
-    assert!(stores.due_erasures().await.is_empty(), "its owner has it");
-
-    stores
-        .jobs
-        .resolve(SubmissionId::from_uuid(next_id()), "other", &copy)
-        .await
-        .expect("it is put down");
-    let hold = Duration::from_mins(1);
-    let other = stores.jobs.due_erasures("other", 9, hold).await.expect("handed out");
-    assert_eq!(other.len(), 1);
+    assert_eq!(stores.erasures_at("third", 9).await, []);
 }
 
 /// Putting the same copy down again does not have it erased twice.
 pub async fn a_copy_is_put_down_once(stores: &Stores) {
     for (engine, copy) in [(ENGINE, "one"), (ENGINE, "one"), (ENGINE, "two"), ("other", "one")] {
-        stores
-            .jobs
-            .resolve(SubmissionId::from_uuid(next_id()), engine, copy)
-            .await
-            .expect("it is put down");
+        stores.unknown_copy(engine, copy).await;
     }
-    let due =
-        stores.jobs.due_erasures(ENGINE, 1, Duration::from_mins(1)).await.expect("handed out");
-    assert_eq!(due.len(), 1, "no more than asked for");
+    assert_eq!(stores.erasures_at(ENGINE, 1).await.len(), 1, "no more than asked for");
     assert_eq!(stores.due_erasures().await.len(), 1, "the other one");
-    let other = stores.jobs.due_erasures("other", 9, Duration::from_mins(1)).await;
-    assert_eq!(other.expect("handed out").len(), 1);
+    assert_eq!(stores.erasures_at("other", 9).await.len(), 1);
 }
 
 async fn assert_fenced(stores: &Stores, claimed: &application::ports::Claimed) {

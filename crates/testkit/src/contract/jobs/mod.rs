@@ -1,14 +1,22 @@
 //! What every [`JobStore`](application::ports::JobStore) must do.
 
+mod callbacks;
 mod endings;
+mod found;
 mod leases;
+mod lost;
+mod notes;
 mod queue;
 mod repeats;
 mod submissions;
 mod time;
 
+pub use callbacks::*;
 pub use endings::*;
+pub use found::*;
 pub use leases::*;
+pub use lost::*;
+pub use notes::*;
 pub use queue::*;
 pub use repeats::*;
 pub use submissions::*;
