@@ -1,5 +1,6 @@
 //! The adapters against the contracts of their ports, and against the world they adapt.
 
+mod ambiguous;
 mod contracts;
 mod engines;
 mod limits;

@@ -157,6 +157,11 @@ impl FakeAssemblyAi {
         self.shared.set_list_lag(list_lag);
     }
 
+    /// Lets the list show every job that was accepted so far.
+    pub fn catch_up(&self) {
+        self.shared.catch_up();
+    }
+
     /// Serves until the process ends.
     ///
     /// # Errors

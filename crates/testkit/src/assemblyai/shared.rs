@@ -103,6 +103,12 @@ impl Shared {
         self.memory().list_lag = list_lag;
     }
 
+    pub(super) fn catch_up(&self) {
+        let mut memory = self.memory();
+        memory.list_lag = Duration::ZERO;
+        memory.jobs.iter_mut().for_each(|job| job.list_lag = Duration::ZERO);
+    }
+
     /// Counts a request and takes the fault that it meets.
     pub(super) fn arrive(&self, endpoint: Endpoint) -> Option<Fault> {
         let mut memory = self.memory();

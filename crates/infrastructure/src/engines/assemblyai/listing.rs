@@ -5,18 +5,16 @@
 //! more, so everything that leaves a doubt about the list is an error.
 
 use application::ports::{SpeechError, Wanted};
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use domain::{CallbackDigest, CallbackToken, FailureCode};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde::Deserialize;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::FailureCode;
+use futures_util::{StreamExt as _, TryStreamExt as _, future::ready, stream};
 use tokio::time::timeout;
-use url::Url;
 
 use super::{
     AssemblyAi,
     classify::{Call, failure},
     http, job,
-    wire::DELETED,
+    listed::{Item, Page, Told},
 };
 
 /// How many jobs a page holds: the most that the engine gives.
@@ -25,6 +23,9 @@ const PAGE: &str = "200";
 const MAX_PAGES: u32 = 250;
 /// How many jobs, whose audio the list does not tell, are asked for at most.
 const MAX_LOOKS: usize = 50;
+/// How many deleted ones are asked for at most. There may be any number: this service deletes all
+/// that it has stored, under names that it knew, and whoever deletes a lost one does so by hand.
+const MAX_DELETED_LOOKS: usize = 10;
 /// How many of these are asked for at once.
 const LOOKS_AT_ONCE: usize = 4;
 
@@ -32,42 +33,11 @@ const LOOKS_AT_ONCE: usize = 4;
 /// may differ by.
 const SLACK: TimeDelta = TimeDelta::minutes(5);
 
-/// A page of the list, from the newest job to the oldest.
-#[derive(Debug, Deserialize)]
-struct Page {
-    page_details: PageDetails,
-    transcripts: Vec<Item>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PageDetails {
-    limit: usize,
-    result_count: usize,
-    /// The page with *older* jobs. Only whether there is one: its address could lead the key
-    /// anywhere.
-    prev_url: Option<String>,
-}
-
-/// A job as the list tells it.
-#[derive(Debug, Deserialize)]
-struct Item {
-    id: String,
-    created: String,
-    audio_url: Option<String>,
-}
-
-/// A job as it tells itself when asked for by name.
-#[derive(Debug, Deserialize)]
-struct Told {
-    id: String,
-    audio_url: Option<String>,
-    webhook_url: Option<String>,
-}
-
 /// A listed job about whose audio the list is silent.
 #[derive(Debug)]
 struct Silent {
     id: String,
+    created: DateTime<Utc>,
     deleted: bool,
 }
 
@@ -106,7 +76,8 @@ impl AssemblyAi {
         }
         let open = missing(&found);
         if !open.is_empty() {
-            for told in self.ask_silent(shown.silent).await? {
+            let sinces: Vec<_> = open.iter().map(|at| wanted[*at].since).collect();
+            for told in self.ask_silent(shown.silent, &sinces).await? {
                 let fits = |at: &&usize| told.fits(&wanted[**at]);
                 if let Some(at) = open.iter().find(fits) {
                     found[*at] = Some(told.id);
@@ -135,7 +106,7 @@ impl AssemblyAi {
         for _ in 0..MAX_PAGES {
             let page = self.page(before.as_deref()).await?;
             for item in &page.transcripts {
-                let created = instant(&item.created).ok_or_else(broken)?;
+                let created = item.created().ok_or_else(broken)?;
                 // Out of order, an old job would no longer be a sign that the rest is older.
                 let newer =
                     created.checked_sub_signed(SLACK).is_some_and(|created| created > oldest);
@@ -143,7 +114,7 @@ impl AssemblyAi {
                     return Err(broken());
                 }
                 oldest = oldest.min(created);
-                shown.take(item, urls, created >= horizon);
+                shown.take(item, created, urls, horizon);
             }
             let all_seen = shown.fitting.iter().all(|fitting| !fitting.is_empty());
             if all_seen || oldest < horizon || page.is_last() {
@@ -164,11 +135,7 @@ impl AssemblyAi {
         let reply = self.caller.send(Call::List, request, deadline, http::MAX_ANSWER).await;
         let reply = reply.map_err(|_| failure(FailureCode::ProviderUnavailable))?;
         let page: Page = self.answered(Call::List, reply)?.read()?;
-        if page.page_details.result_count == page.transcripts.len() {
-            Ok(page)
-        } else {
-            Err(broken())
-        }
+        if page.is_whole() { Ok(page) } else { Err(broken()) }
     }
 
     /// One of the jobs with the audio that is wanted: where there are several, that which calls
@@ -188,29 +155,34 @@ impl AssemblyAi {
         Ok(fitting.first().cloned())
     }
 
-    /// Asks for the jobs about which the list is silent. Of the deleted ones there may be any
-    /// number, this service makes them itself, under names that it knew: of these as many are
-    /// asked for as the others leave room for.
-    async fn ask_silent(&self, mut silent: Vec<Silent>) -> Result<Vec<Told>, SpeechError> {
-        if silent.iter().filter(|item| !item.deleted).count() > MAX_LOOKS {
+    /// Asks for the jobs about which the list is silent.
+    async fn ask_silent(
+        &self,
+        silent: Vec<Silent>,
+        open: &[DateTime<Utc>],
+    ) -> Result<Vec<Told>, SpeechError> {
+        let (mut deleted, mut asked): (Vec<_>, Vec<_>) =
+            silent.into_iter().partition(|item| item.deleted);
+        if asked.len() > MAX_LOOKS {
             return Err(broken());
         }
-        silent.sort_by_key(|item| item.deleted);
-        silent.truncate(MAX_LOOKS);
-        let asked = silent.iter().map(|item| async {
-            match self.told(&item.id).await {
-                Ok(told) if item.deleted || told.is_telling() => Ok(Some(told)),
-                Ok(_) => Err(broken()),
-                Err(gone) if gone.code == FailureCode::ProviderJobMissing => Ok(None),
-                Err(error) => Err(error),
-            }
-        });
-        let asked: Vec<_> = asked.collect();
-        stream::iter(asked)
-            .buffered(LOOKS_AT_ONCE)
-            .try_filter_map(|told| async { Ok(told) })
-            .try_collect()
-            .await
+        // A job whose answer was lost was made shortly after it was written down.
+        let away = |item: &Silent| open.iter().map(|since| (item.created - *since).abs()).min();
+        deleted.sort_by_key(away);
+        asked.extend(deleted.into_iter().take(MAX_DELETED_LOOKS));
+        let questions: Vec<_> = asked.iter().map(|item| self.tell(item)).collect();
+        let answers = stream::iter(questions).buffered(LOOKS_AT_ONCE);
+        answers.try_filter_map(|told| ready(Ok(told))).try_collect().await
+    }
+
+    /// What such a job says of itself, if it is still there.
+    async fn tell(&self, item: &Silent) -> Result<Option<Told>, SpeechError> {
+        match self.told(&item.id).await {
+            Ok(told) if item.deleted || told.is_telling() => Ok(Some(told)),
+            Ok(_) => Err(broken()),
+            Err(gone) if gone.code == FailureCode::ProviderJobMissing => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn told(&self, id: &str) -> Result<Told, SpeechError> {
@@ -219,19 +191,16 @@ impl AssemblyAi {
     }
 }
 
-impl Page {
-    /// Whether there is none with older jobs. A full page that says so is not believed.
-    fn is_last(&self) -> bool {
-        let full =
-            !self.transcripts.is_empty() && self.transcripts.len() >= self.page_details.limit;
-        self.page_details.prev_url.is_none() && !full
-    }
-}
-
 impl Shown {
-    /// Takes in a job; `in_time` if it may be one of those that are wanted.
-    fn take(&mut self, item: &Item, urls: &[Option<&str>], in_time: bool) {
-        match item.audio_url.as_deref().filter(|url| is_told(url)) {
+    /// Takes in a job.
+    fn take(
+        &mut self,
+        item: &Item,
+        created: DateTime<Utc>,
+        urls: &[Option<&str>],
+        horizon: DateTime<Utc>,
+    ) {
+        match item.audio() {
             Some(audio) => {
                 for (fitting, _) in
                     self.fitting.iter_mut().zip(urls).filter(|(_, url)| **url == Some(audio))
@@ -239,57 +208,13 @@ impl Shown {
                     fitting.push(item.id.clone());
                 }
             }
-            None if in_time => {
-                let deleted = item.audio_url.as_deref().is_some_and(|url| url.contains(DELETED));
-                self.silent.push(Silent { id: item.id.clone(), deleted });
+            None if created >= horizon => {
+                let deleted = item.is_deleted();
+                self.silent.push(Silent { id: item.id.clone(), created, deleted });
             }
             None => {}
         }
     }
-}
-
-impl Told {
-    fn fits(&self, wanted: &Wanted<'_>) -> bool {
-        let audio = wanted.upload_url.is_some() && self.audio_url.as_deref() == wanted.upload_url;
-        audio || self.is_called_back(wanted.callback)
-    }
-
-    /// Whether it calls back with this token.
-    fn is_called_back(&self, wanted: Option<CallbackDigest>) -> bool {
-        let url = self.webhook_url.as_deref().and_then(|url| Url::parse(url).ok());
-        let token = url
-            .as_ref()
-            .and_then(|url| url.path_segments()?.next_back())
-            .and_then(CallbackToken::parse);
-        match (token, wanted) {
-            (Some(token), Some(wanted)) => is_same(token.digest(), wanted),
-            _ => false,
-        }
-    }
-
-    /// Whether it says enough to be told from those that are wanted.
-    fn is_telling(&self) -> bool {
-        self.audio_url.as_deref().is_some_and(is_told) || self.webhook_url.is_some()
-    }
-}
-
-/// Whether this is the address of audio, and not what stands in its place.
-fn is_told(audio_url: &str) -> bool {
-    !audio_url.contains(DELETED)
-        && Url::parse(audio_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
-}
-
-/// Compares every byte, whatever the first ones say.
-fn is_same(one: CallbackDigest, other: CallbackDigest) -> bool {
-    let pairs = one.as_bytes().iter().zip(other.as_bytes());
-    pairs.fold(0, |difference, (one, other)| difference | (one ^ other)) == 0
-}
-
-/// Reads an instant; the engine writes them without a zone and means UTC.
-fn instant(text: &str) -> Option<DateTime<Utc>> {
-    let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f");
-    let zoned = || DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
-    naive.map(|at| at.and_utc()).or_else(|_| zoned()).ok()
 }
 
 /// The list, or a part of it, cannot be relied upon.

@@ -7,6 +7,7 @@ mod classify;
 mod config;
 mod http;
 mod language;
+mod listed;
 mod listing;
 mod schedule;
 mod upload;

@@ -321,7 +321,18 @@ async fn jobs_without_audio_are_asked_for_in_bounds() {
     assert_eq!(fake.requests(Endpoint::Get), 0);
     let deleted = many(&"http://deleted_by_user".into());
     assert_eq!(answered(&fake, &deleted, wanted(AUDIO, noon())).await, Ok(vec![None]));
-    assert_eq!(fake.requests(Endpoint::Get), 50, "this service deletes all that it has stored");
+    assert_eq!(fake.requests(Endpoint::Get), 10, "this service deletes all that it has stored");
+    let (engine, gone) = (called_back(&fake), Value::from("http://deleted_by_user"));
+    let url = lost(&fake, &engine).await;
+    let id = name(&fake, &url).expect("accepted");
+    let at = |minutes: i64, id: &str| {
+        let created = (noon() + TimeDelta::minutes(minutes)).naive_utc();
+        item(id, &created.format("%FT%T").to_string(), &gone)
+    };
+    let mut items: Vec<_> = (0..40).map(|n| at(50 - n, &format!("job-{n}"))).collect();
+    items.push(at(1, &id));
+    let found = answered(&fake, &page(&items, &Value::Null), wanted(AUDIO, noon())).await;
+    assert_eq!(found, Ok(vec![Some(id)]), "those of its time are asked for first");
 }
 
 #[tokio::test]
