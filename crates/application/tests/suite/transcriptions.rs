@@ -16,6 +16,7 @@ use chrono::TimeDelta;
 use domain::{
     AddressPolicy, Failure, FailureCode, JobState, ListFilter, PageRequest, PageSize, PollStep,
     Stage, Status, Transcription, TranscriptionId, UserId,
+    export::{Format, TextFormat},
 };
 use testkit::fakes::{self, Down, ScriptedSpeech, small_transcript};
 
@@ -181,6 +182,9 @@ async fn a_completed_transcription_is_read_with_its_text_and_its_transcript() {
     assert_eq!(found.text, Some(small_transcript().text));
     let transcript = scene.services.transcriptions.transcript(scene.owner, scene.id).await.unwrap();
     assert_eq!(transcript, small_transcript());
+    let format = Format::Text(TextFormat::Srt);
+    let export = scene.services.transcriptions.export(scene.owner, scene.id, format).await.unwrap();
+    assert_eq!((export.title.as_deref(), export.transcript), (Some("A talk"), small_transcript()));
 }
 
 #[tokio::test]
@@ -261,6 +265,7 @@ async fn what_belongs_to_another_is_not_found_and_not_touched() {
     let errors = [
         transcriptions.get(other, scene.id).await.unwrap_err(),
         transcriptions.transcript(other, scene.id).await.unwrap_err(),
+        transcriptions.export(other, scene.id, Format::Json).await.unwrap_err(),
         transcriptions.cancel(other, scene.id).await.unwrap_err(),
         transcriptions.delete(other, scene.id).await.unwrap_err(),
     ];
@@ -285,11 +290,12 @@ async fn without_a_database_every_use_case_of_transcriptions_is_unavailable() {
     let id = TranscriptionId::from_uuid(fakes.ids.next());
     let (page, filter) = (PageRequest::default(), ListFilter::default());
     let mut hints = fakes.events.subscribe();
-    let errors: [Box<dyn UseCaseError>; 6] = [
+    let errors: [Box<dyn UseCaseError>; 7] = [
         Box::new(use_cases.create(command(owner, URL)).await.unwrap_err()),
         Box::new(use_cases.list(owner, &filter, &page, true).await.unwrap_err()),
         Box::new(use_cases.get(owner, id).await.unwrap_err()),
         Box::new(use_cases.transcript(owner, id).await.unwrap_err()),
+        Box::new(use_cases.export(owner, id, Format::Json).await.unwrap_err()),
         Box::new(use_cases.cancel(owner, id).await.unwrap_err()),
         Box::new(use_cases.delete(owner, id).await.unwrap_err()),
     ];

@@ -78,6 +78,10 @@ impl Seen<'_> {
         let id = self.app.create(&self.token, MEDIA).await;
         for at in [format!("{path}/{id}"), format!("{path}/{NOBODY}")] {
             self.both("getTranscript", Method::GET, &format!("{at}/transcript"), "").await;
+            for file in ["srt", "srt?lines=9", "srt?lines=1&lines=1"] {
+                self.both("exportTranscript", Method::GET, &format!("{at}/export/{file}"), "")
+                    .await;
+            }
             self.both("cancelTranscription", Method::POST, &format!("{at}/cancel"), "").await;
             self.both("getTranscription", Method::GET, &at, "").await;
         }
@@ -88,6 +92,7 @@ impl Seen<'_> {
         self.app.run_pending_jobs().await;
         let at = format!("{path}/{done}");
         self.both("getTranscript", Method::GET, &format!("{at}/transcript"), "").await;
+        self.both("exportTranscript", Method::GET, &format!("{at}/export/srt"), "").await;
         self.both("cancelTranscription", Method::POST, &format!("{at}/cancel"), "").await;
         for _ in 0..2 {
             self.both("deleteTranscription", Method::DELETE, &at, "").await;
