@@ -12,13 +12,14 @@ use chrono::TimeDelta;
 use domain::{AddressPolicy, SettlePolicy};
 use infrastructure::{
     cache::CachedUsers,
+    confinement::Confinement,
     engines::{
         assemblyai::{AssemblyAi, AssemblyAiConfig},
         mock::MockEngine,
     },
     events::LocalBus,
     limits::InProcessLimiter,
-    media::{FetchLimits, MediaConfig, MediaLibrary},
+    media::{FetchLimits, MediaConfig, MediaLibrary, YouTubeState},
     objects::Objects,
     persistence::{SqliteConfig, SqliteStore},
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
@@ -64,12 +65,13 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("cannot make {}", data_dir.display()))?;
     let objects = Arc::new(objects(settings)?);
-    let media = MediaLibrary::new(media(settings)).with_uploads(objects.clone());
+    let media = Arc::new(MediaLibrary::new(media(settings)).with_uploads(objects.clone()));
+    tokio::spawn(tell_of_youtube(media.clone()));
     Ok(Adapters {
         users: Arc::new(CachedUsers::new(store.clone(), USER_CACHE)),
         transcriptions: store.clone(),
         jobs: store.clone(),
-        media: Arc::new(media),
+        media: media.clone(),
         objects,
         limiter: Arc::new(InProcessLimiter::new(clock.clone())),
         events: Arc::new(LocalBus::new()),
@@ -83,7 +85,7 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
             &JwtConfig { secret, algorithm: security.algorithm, ttl: security.access_token_ttl },
             ids.clone(),
         )),
-        health: Arc::new(Probe::new(store.clone(), data_dir, speech.name())),
+        health: Arc::new(Probe::new(store.clone(), data_dir, speech.name(), media)),
         speech,
         clock,
         ids,
@@ -107,6 +109,30 @@ fn speech(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn
     })
 }
 
+/// Says in the log whether videos of `YouTube` can be fetched.
+async fn tell_of_youtube(media: Arc<MediaLibrary>) {
+    match media.youtube().await {
+        state @ YouTubeState::Ready(_) => {
+            tracing::info!(event = "youtube_ready", "YouTube is fetched with {state}");
+        }
+        state @ YouTubeState::Missing(_) => {
+            tracing::info!(event = "youtube_unavailable", "YouTube is not fetched: {state}");
+        }
+        state @ (YouTubeState::Outdated(_) | YouTubeState::Broken(_)) => {
+            tracing::warn!(event = "youtube_unavailable", "YouTube is not fetched: {state}");
+        }
+    }
+}
+
+/// By what foreign programs are held: by this binary, also when its file has been replaced since.
+fn confinement() -> Confinement {
+    if cfg!(target_os = "linux") {
+        Confinement::by("/proc/self/exe".into())
+    } else {
+        Confinement::none()
+    }
+}
+
 fn media(settings: &Settings) -> MediaConfig {
     let media = &settings.media;
     if media.ffprobe.is_none() {
@@ -122,6 +148,9 @@ fn media(settings: &Settings) -> MediaConfig {
         max_seconds: media.max_duration.as_secs(),
         policy: policy(settings),
         ffprobe: media.ffprobe.clone(),
+        ytdlp: media.ytdlp.clone(),
+        ffmpeg: media.ffmpeg.clone(),
+        confinement: confinement(),
         limits: FetchLimits::default(),
     }
 }

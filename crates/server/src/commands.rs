@@ -20,7 +20,7 @@ use tokio::signal;
 use crate::{
     bootstrap,
     cli::{Command, Migrate},
-    logging, serve,
+    confined, logging, serve,
     settings::{EngineChoice, Settings},
     transcribe,
 };
@@ -52,6 +52,8 @@ pub async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCod
     match command {
         Command::Serve => serve(settings).await,
         Command::Openapi => openapi(),
+        Command::Confined(args) => Ok(confined::hold(&args)),
+        Command::ConfinedProgram(args) => Ok(confined::become_it(&args)),
         Command::Config => {
             say(settings.describe().trim_end())?;
             Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 pub mod bootstrap;
 pub mod cli;
 pub mod commands;
+pub mod confined;
 pub mod logging;
 mod probe;
 pub mod serve;

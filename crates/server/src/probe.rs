@@ -4,7 +4,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use application::ports::{Check, HealthProbe};
 use async_trait::async_trait;
-use infrastructure::persistence::SqliteStore;
+use infrastructure::{
+    media::{MediaLibrary, YouTubeState},
+    persistence::SqliteStore,
+};
 use tokio::time::timeout;
 
 /// How long one look may take.
@@ -13,16 +16,22 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// Free space below which nothing should be accepted any more.
 const DISK_FLOOR_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Looks at the database, its schema, the disk, and names the engine.
+/// Looks at the database, its schema, the disk and the programs, and names the engine.
 pub(crate) struct Probe {
     store: Arc<SqliteStore>,
     data_dir: PathBuf,
     engine: &'static str,
+    media: Arc<MediaLibrary>,
 }
 
 impl Probe {
-    pub(crate) fn new(store: Arc<SqliteStore>, data_dir: PathBuf, engine: &'static str) -> Self {
-        Self { store, data_dir, engine }
+    pub(crate) fn new(
+        store: Arc<SqliteStore>,
+        data_dir: PathBuf,
+        engine: &'static str,
+        media: Arc<MediaLibrary>,
+    ) -> Self {
+        Self { store, data_dir, engine, media }
     }
 
     async fn database(&self) -> Check {
@@ -53,15 +62,24 @@ impl Probe {
         };
         Check { name: "disk", ok, required: true, detail: detail.to_owned() }
     }
+
+    /// Without `YouTube` there is still work to be done.
+    async fn youtube(&self) -> Check {
+        let (ok, detail) = match timeout(DEADLINE, self.media.youtube()).await {
+            Ok(state) => (matches!(state, YouTubeState::Ready(_)), state.to_string()),
+            Err(_) => (false, "yt-dlp does not answer".to_owned()),
+        };
+        Check { name: "youtube", ok, required: false, detail }
+    }
 }
 
 #[async_trait]
 impl HealthProbe for Probe {
     async fn check(&self) -> Vec<Check> {
-        let (database, migrations, disk) =
-            tokio::join!(self.database(), self.migrations(), self.disk());
+        let (database, migrations, disk, youtube) =
+            tokio::join!(self.database(), self.migrations(), self.disk(), self.youtube());
         let engine =
             Check { name: "engine", ok: true, required: false, detail: self.engine.to_owned() };
-        vec![database, migrations, disk, engine]
+        vec![database, migrations, disk, engine, youtube]
     }
 }

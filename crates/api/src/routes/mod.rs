@@ -113,7 +113,7 @@ impl Endpoint {
 }
 
 /// Every route of the service.
-pub(crate) static TABLE: [Endpoint; 19] = {
+pub(crate) static TABLE: [Endpoint; 20] = {
     use Endpoint as E;
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;

@@ -1,5 +1,7 @@
 //! The effective settings as the environment would write them, secrets hidden.
 
+use std::path::PathBuf;
+
 use application::{BudgetName, limits::Quotas};
 
 use super::{CorsOrigins, EngineChoice, SecretKey, Settings};
@@ -77,7 +79,9 @@ impl Settings {
         };
         let base_url = engine.assemblyai_base_url.as_str().trim_end_matches('/');
         let public_url = engine.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
-        let ffprobe = media.ffprobe.as_ref().map(|path| path.display().to_string());
+        let program = |found: &Option<PathBuf>| {
+            found.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+        };
         vec![
             ("ENGINE", engine.choice.as_str().to_owned()),
             ("ASSEMBLYAI_API_KEY", api_key.to_owned()),
@@ -93,7 +97,9 @@ impl Settings {
             ("MEDIA_MAX_BYTES", media.max_bytes.to_string()),
             ("MEDIA_MAX_SECONDS", media.max_duration.as_secs().to_string()),
             ("MEDIA_ALLOWED_NETWORKS", joined(&media.allowed_networks)),
-            ("FFPROBE_PATH", ffprobe.unwrap_or_default()),
+            ("FFPROBE_PATH", program(&media.ffprobe)),
+            ("YTDLP_PATH", program(&media.ytdlp)),
+            ("FFMPEG_PATH", program(&media.ffmpeg)),
         ]
     }
 }

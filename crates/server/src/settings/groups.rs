@@ -245,6 +245,10 @@ pub struct MediaSettings {
     /// `FFPROBE_PATH`; once [`super::Settings::read`] has looked for it, the program itself, or
     /// `None` when there is none.
     pub ffprobe: Option<PathBuf>,
+    /// `YTDLP_PATH`, likewise.
+    pub ytdlp: Option<PathBuf>,
+    /// `FFMPEG_PATH`, likewise.
+    pub ffmpeg: Option<PathBuf>,
 }
 
 impl MediaSettings {
@@ -252,12 +256,16 @@ impl MediaSettings {
         let max_bytes = reader.required("MEDIA_MAX_BYTES", values::bytes);
         let seconds = reader.required("MEDIA_MAX_SECONDS", values::number(1..=360_000));
         let allowed_networks = reader.list("MEDIA_ALLOWED_NETWORKS", values::network);
-        let ffprobe = reader.text("FFPROBE_PATH").map(PathBuf::from);
+        let program = |name: &str| reader.text(name).map(PathBuf::from);
+        let (ffprobe, ytdlp) = (program("FFPROBE_PATH"), program("YTDLP_PATH"));
+        let ffmpeg = program("FFMPEG_PATH");
         Some(Self {
             max_bytes: max_bytes?,
             max_duration: Duration::from_secs(seconds?),
             allowed_networks: allowed_networks?,
             ffprobe,
+            ytdlp,
+            ffmpeg,
         })
     }
 }

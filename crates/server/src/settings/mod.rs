@@ -29,7 +29,7 @@ pub use values::{CorsOrigins, FloodLimit};
 use reader::Reader;
 
 /// Every setting of this version.
-const NAMES: [&str; 41] = [
+const NAMES: [&str; 43] = [
     "ENVIRONMENT",
     "CONFIG_DIR",
     "APP_NAME",
@@ -71,11 +71,12 @@ const NAMES: [&str; 41] = [
     "OBJECT_STORE_ACCESS_KEY_ID",
     "OBJECT_STORE_SECRET_ACCESS_KEY",
     "OBJECT_STORE_ALLOW_HTTP",
+    "YTDLP_PATH",
+    "FFMPEG_PATH",
 ];
 
 /// Settings of other versions: to set one is no fault, but it does nothing here.
-const UNUSED: [&str; 5] =
-    ["REDIS_URL", "METRICS_TOKEN", "YTDLP_PATH", "FFMPEG_PATH", "REFRESH_TOKEN_EXPIRE_DAYS"];
+const UNUSED: [&str; 3] = ["REDIS_URL", "METRICS_TOKEN", "REFRESH_TOKEN_EXPIRE_DAYS"];
 
 /// Where the service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,8 +142,21 @@ impl Settings {
     /// [`SettingsError`] with every fault.
     pub fn read() -> Result<Self, SettingsError> {
         let mut settings = Self::load(&Sources::read())?;
-        let ffprobe = settings.media.ffprobe.as_deref();
-        settings.media.ffprobe = programs::resolve("FFPROBE_PATH", ffprobe, "ffprobe")?;
+        let media = &mut settings.media;
+        let mut faults = Vec::new();
+        for (name, program, default) in [
+            ("FFPROBE_PATH", &mut media.ffprobe, "ffprobe"),
+            ("YTDLP_PATH", &mut media.ytdlp, "yt-dlp"),
+            ("FFMPEG_PATH", &mut media.ffmpeg, "ffmpeg"),
+        ] {
+            match programs::resolve(name, program.as_deref(), default) {
+                Ok(found) => *program = found,
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(SettingsError { faults });
+        }
         Ok(settings)
     }
 

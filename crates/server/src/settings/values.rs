@@ -67,11 +67,6 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "must be a size from 1 byte to 1024GiB, such as 500MB or 2GiB".to_owned())
 }
 
-/// `true` or `false`.
-pub(super) fn truth(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| "must be true or false".to_owned())
-}
-
 /// A network, or one address.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let single = || text.parse::<IpAddr>().map(IpNet::from);
