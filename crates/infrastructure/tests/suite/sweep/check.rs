@@ -127,7 +127,8 @@ async fn check_text(
     wrong: &mut Vec<String>,
 ) {
     let transcript = world.store.transcript(OWNER, scenario::id(place)).await;
-    let Some(transcript) = transcript.expect("it is read") else { return };
+    let Some(found) = transcript.expect("it is read") else { return };
+    let transcript = found.transcript;
     if transcript.text != asked.recording().text {
         wrong.push(format!("job {place} has another's text: {}", transcript.text));
     }
