@@ -1,5 +1,6 @@
 //! Guards over the workspace, and black-box suites against the real binary.
 
+mod confined;
 mod failures;
 mod first_steps;
 mod kill;
@@ -11,3 +12,4 @@ mod settings;
 mod source;
 mod start;
 mod stop;
+mod youtube;

@@ -37,6 +37,16 @@ async fn every_known_sentence_gets_its_code() {
 }
 
 #[tokio::test]
+async fn the_log_is_told_neither_the_video_nor_an_address() {
+    let world = played_by(
+        "echo 'ERROR: [youtube] -o_exec_123: Odd (caused by https://a.test/-o_exec_123?key=x)' >&2\n\
+         exit 1",
+    );
+    let error = refusal(&world).await;
+    assert_eq!(error.detail, "yt-dlp ended with 1: ERROR: [youtube] (id): Odd (caused by (url)");
+}
+
+#[tokio::test]
 async fn a_warning_is_not_taken_for_the_error() {
     let world = played_by(
         "echo 'WARNING: [youtube] HTTP Error 429: Too Many Requests. Retrying (1/2)...' >&2\n\
