@@ -1,10 +1,11 @@
 # The words a newcomer types. Everything here is a plain cargo command; nothing but Rust is needed,
-# except for `deny`, `audit` and the checks, which say what they miss.
+# except for `test`, which brings yt-dlp and says what else it misses, and for `deny` and `audit`,
+# which say what they miss.
 
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt ci chaos-binary check-clients check-exports bench bench-login bench-exports deny audit
+.PHONY: help run test test-tools lint fmt ci chaos-binary check-clients check-exports bench bench-login bench-exports deny audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' \
@@ -13,8 +14,11 @@ help: ## Show this list
 run: ## Run the service on http://127.0.0.1:8004
 	$(CARGO) run
 
-test: ## Run every test (the first time also builds the binary that the kill tests kill)
+test: test-tools ## Run every test (the first time also builds the binary that the kill tests kill)
 	$(CARGO) test --workspace
+
+test-tools: ## Bring ffmpeg and yt-dlp, which some tests run (the first time from apt and PyPI)
+	scripts/test-tools.sh
 
 lint: ## Formatting, clippy with and without default features, documentation; warnings are errors
 	$(CARGO) fmt --all --check

@@ -1,5 +1,6 @@
 //! Guards over the workspace, and black-box suites against the real binary.
 
+mod confined;
 mod failures;
 mod first_steps;
 mod kill;
@@ -12,3 +13,4 @@ mod source;
 mod start;
 mod stop;
 mod transcribe;
+mod youtube;

@@ -9,3 +9,4 @@ mod guard;
 mod keeping;
 mod probing;
 mod world;
+mod youtube;
