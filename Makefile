@@ -1,5 +1,5 @@
-# The words a newcomer types. Everything here is a plain cargo command; nothing but Rust is needed,
-# except for `deny` and `audit`, which say what they miss.
+# The words a newcomer types. Nothing but Rust is needed, except for `test`, which also installs
+# what stands for S3 (python3, PyPI), and for `deny` and `audit`, which say what they miss.
 
 CARGO ?= cargo
 
@@ -14,6 +14,7 @@ run: ## Run the service on http://127.0.0.1:8004
 	$(CARGO) run
 
 test: ## Run every test (the first time also builds the binary that the kill tests kill)
+	scripts/test-s3.sh
 	$(CARGO) test --workspace
 
 lint: ## Formatting, clippy with and without default features, documentation; warnings are errors

@@ -21,6 +21,7 @@ mod watch;
 mod wire;
 
 pub use app::app;
+pub use body::pace::UploadPace;
 pub use openapi::openapi;
 pub use server::server;
 pub use state::{ApiConfig, ApiState, FloodLimit};

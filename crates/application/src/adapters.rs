@@ -5,13 +5,14 @@ use std::sync::Arc;
 use domain::AddressPolicy;
 
 use crate::{
-    Accounts, Limits, Transcriptions,
+    Accounts, Limits, Transcriptions, Uploads,
     limits::Quotas,
     ports::{
         Clock, Entropy, EventBus, HealthProbe, Ids, JobStore, MediaSource, ObjectStore,
         PasswordHasher, RateLimiter, SpeechToText, TokenIssuer, TranscriptionRepository,
         UserRepository,
     },
+    uploads::UploadLimits,
 };
 
 /// One adapter for each port. The server fills it from the settings; a test fills it with fakes
@@ -41,6 +42,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// Transcriptions.
     pub transcriptions: Transcriptions,
+    /// Files that users hand in.
+    pub uploads: Uploads,
     /// How often a caller may call.
     pub limits: Limits,
     /// Whether the service can do its work.
@@ -53,10 +56,16 @@ pub struct Services {
 
 impl Adapters {
     /// Builds the use cases.
-    pub fn services(&self, quotas: Quotas, policy: AddressPolicy) -> Services {
+    pub fn services(
+        &self,
+        quotas: Quotas,
+        policy: AddressPolicy,
+        uploads: UploadLimits,
+    ) -> Services {
         Services {
             accounts: Accounts::new(self),
             transcriptions: Transcriptions::new(self, policy),
+            uploads: Uploads::new(self, uploads),
             limits: Limits::new(Arc::clone(&self.limiter), quotas),
             health: Arc::clone(&self.health),
             clock: Arc::clone(&self.clock),

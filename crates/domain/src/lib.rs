@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod failure;
+pub mod file_name;
 pub mod id;
 pub mod invalid;
 pub mod job;

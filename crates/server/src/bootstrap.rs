@@ -7,6 +7,7 @@ use api::{ApiConfig, FloodLimit};
 use application::{
     Adapters, EngineConfig,
     ports::{Clock, SpeechToText},
+    uploads::UploadLimits,
 };
 use domain::AddressPolicy;
 use infrastructure::{
@@ -144,6 +145,11 @@ pub fn serve_config(settings: &Settings) -> ServeConfig {
     ServeConfig {
         quotas: http.quotas,
         policy: policy(settings),
+        uploads: UploadLimits {
+            max_bytes: settings.media.max_bytes,
+            quota_bytes: settings.uploads.quota_bytes,
+            ..UploadLimits::default()
+        },
         engine: EngineConfig {
             slots: jobs.concurrency,
             // One slot is always left for somebody else: slow sources of one user must not stop

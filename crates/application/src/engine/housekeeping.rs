@@ -32,6 +32,7 @@ impl Engine {
         while !self.stopping.is_cancelled() {
             if looks.is_multiple_of(SWEEP_EVERY) {
                 report("sweep", self.sweep().await);
+                report("uploads", self.sweep_uploads().await);
             }
             report("erasures", self.erase().await);
             looks = looks.wrapping_add(1);

@@ -12,6 +12,7 @@ mod poll;
 mod run;
 mod stages;
 mod submit;
+mod uploads;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -26,8 +27,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Adapters,
     ports::{
-        Capabilities, Clock, Entropy, EventBus, Ids, JobStore, MediaSource, PortFailure,
-        SpeechToText,
+        Capabilities, Clock, Entropy, EventBus, Ids, JobStore, MediaSource, ObjectStore,
+        PortFailure, SpeechToText,
     },
 };
 use held::HeldLeases;
@@ -130,6 +131,7 @@ pub struct Engine {
     jobs: Arc<dyn JobStore>,
     speech: Arc<dyn SpeechToText>,
     media: Arc<dyn MediaSource>,
+    objects: Arc<dyn ObjectStore>,
     events: Arc<dyn EventBus>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -154,6 +156,7 @@ impl Engine {
             jobs: Arc::clone(&adapters.jobs),
             speech: Arc::clone(&adapters.speech),
             media: Arc::clone(&adapters.media),
+            objects: Arc::clone(&adapters.objects),
             events: Arc::clone(&adapters.events),
             clock: Arc::clone(&adapters.clock),
             ids: Arc::clone(&adapters.ids),

@@ -90,6 +90,7 @@ impl Engine {
         let effects =
             || StepEffects { transcript: Some(transcript.clone()), ..StepEffects::default() };
         self.commit(run, || Step::Complete(facts.clone()), effects).await?;
+        self.release(&run.transcription.parts().source).await;
         tracing::info!(
             event = "transcription_completed",
             text_length = transcript.text.chars().count(),

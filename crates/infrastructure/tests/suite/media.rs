@@ -8,4 +8,5 @@ mod fetching;
 mod guard;
 mod keeping;
 mod probing;
+mod uploads;
 mod world;

@@ -65,6 +65,10 @@ macro_rules! job_store_contract {
                 effects_that_do_not_fit_change_nothing(&stores),
                 an_engine_names_each_submission_differently(&stores),
                 a_submission_is_closed_by_its_own_job(&stores),
+                an_upload_is_queued_and_reads_back_equal(&stores),
+                files_count_while_their_jobs_live(&stores),
+                a_file_beyond_the_quota_changes_nothing(&stores),
+                a_quota_for_files_is_exact_under_concurrency(&stores),
             ]
         } }
     };

@@ -13,6 +13,7 @@ mod state;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use std::{
     fmt,

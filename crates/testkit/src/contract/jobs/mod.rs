@@ -6,6 +6,7 @@ mod queue;
 mod repeats;
 mod submissions;
 mod time;
+mod uploads;
 
 pub use endings::*;
 pub use leases::*;
@@ -13,3 +14,4 @@ pub use queue::*;
 pub use repeats::*;
 pub use submissions::*;
 pub use time::*;
+pub use uploads::*;
