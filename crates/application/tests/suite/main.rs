@@ -5,3 +5,4 @@ mod engine;
 mod fake_contracts;
 mod memory_contracts;
 mod transcriptions;
+mod uploads;

@@ -1,6 +1,6 @@
 //! What the store knows of the files that users hand in.
 
-use application::ports::{EnqueueError, JobStore};
+use application::ports::EnqueueError;
 use domain::{Source, Transcription, TranscriptionParts, UploadId, UploadedFile, UserId};
 
 use crate::contract::{Stores, a_transcription, samples::next_id, stores::request};
