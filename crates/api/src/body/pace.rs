@@ -123,3 +123,97 @@ fn too_slow() -> PayloadError {
 pub(crate) fn is_too_slow(error: &PayloadError) -> bool {
     matches!(error, PayloadError::Io(cause) if cause.kind() == io::ErrorKind::TimedOut)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future, pin::Pin, time::Duration};
+
+    use actix_web::{
+        FromRequest, dev,
+        error::PayloadError,
+        test::TestRequest,
+        web::{Bytes, Payload},
+    };
+    use futures_util::{Stream, StreamExt, stream};
+    use tokio::time::{Instant, sleep};
+
+    use super::{Paced, UploadPace, is_too_slow};
+
+    const PACE: UploadPace = UploadPace {
+        total: Duration::from_secs(100),
+        window: Duration::from_secs(10),
+        window_bytes: 10,
+    };
+
+    type Chunk = Result<Bytes, PayloadError>;
+
+    async fn paced(body: impl Stream<Item = Chunk> + 'static, max_bytes: u64) -> Paced {
+        let body: Pin<Box<dyn Stream<Item = Chunk>>> = Box::pin(body);
+        let mut payload = dev::Payload::Stream { payload: body };
+        let request = TestRequest::default().to_http_request();
+        Paced::new(Payload::from_request(&request, &mut payload).await.unwrap(), PACE, max_bytes)
+    }
+
+    /// So many bytes every second, for ever.
+    fn drip(bytes: usize) -> impl Stream<Item = Chunk> {
+        stream::repeat(()).then(move |()| async move {
+            sleep(Duration::from_secs(1)).await;
+            Ok(Bytes::from(vec![7; bytes]))
+        })
+    }
+
+    /// How many bytes came, what ended them, and after how long.
+    async fn read(mut body: Paced) -> (usize, Option<PayloadError>, Duration) {
+        let (began, mut bytes) = (Instant::now(), 0);
+        while let Some(chunk) = body.next().await {
+            match chunk {
+                Ok(chunk) => bytes += chunk.len(),
+                Err(error) => return (bytes, Some(error), began.elapsed()),
+            }
+        }
+        (bytes, None, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stops_coming_ends_with_its_window() {
+        let body = stream::iter([Ok(Bytes::from_static(b"many bytes, at once"))]);
+        let (bytes, error, took) = read(paced(body.chain(stream::pending()), 99).await).await;
+        assert!(error.as_ref().is_some_and(is_too_slow), "{error:?}");
+        // The first window had enough.
+        assert_eq!((bytes, took), (19, PACE.window * 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_ends_with_the_window_and_a_steady_one_with_the_whole_time() {
+        let (bytes, error, took) = read(paced(drip(0), 99).await).await;
+        assert!(error.as_ref().is_some_and(is_too_slow), "{error:?}");
+        assert_eq!((bytes, took), (0, PACE.window));
+        let (bytes, error, took) = read(paced(drip(2), 999).await).await;
+        assert!(error.as_ref().is_some_and(is_too_slow), "{error:?}");
+        assert_eq!(took, PACE.total);
+        assert!(bytes > 190, "{bytes}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_as_large_as_allowed_is_read_to_its_end() {
+        let whole = || drip(10).take(5);
+        assert!(matches!(read(paced(whole(), 50).await).await, (50, None, _)));
+        let (bytes, error, _) = read(paced(whole(), 49).await).await;
+        assert!(matches!((bytes, error), (40, Some(PayloadError::Overflow))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_does_not_wait_for_us_at_its_own_cost() {
+        let body = stream::repeat_with(|| Ok(Bytes::from_static(b"x"))).take(9);
+        let mut body = paced(body, 99).await;
+        for _ in 0..9 {
+            assert!(matches!(body.next().await, Some(Ok(_))));
+            sleep(PACE.window).await;
+        }
+        assert!(body.next().await.is_none());
+        let mut late = paced(stream::once(future::ready(Ok(Bytes::new()))), 9).await;
+        sleep(PACE.total).await;
+        let ended = late.next().await;
+        assert!(matches!(&ended, Some(Err(error)) if is_too_slow(error)), "{ended:?}");
+    }
+}

@@ -93,7 +93,7 @@ async fn a_file_with_every_option_becomes_a_transcription() {
     for at in 0..=options.len() {
         let signed = Signed::new().await;
         let mut parts = options.to_vec();
-        parts.insert(at, ("file", Some(r"C:\Users\ada\Réunion.wav"), "RIFF"));
+        parts.insert(at, ("file", Some("C:/Users/ada/Réunion.wav"), "RIFF"));
         parts[..at].reverse();
         let answer = signed.send(request(form(&parts))).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{at} {:?}", answer.body);
