@@ -15,12 +15,12 @@ const BYTES: &[u8] = b"RIFF, and so on";
 
 testkit::media_source_contract!(uploads_of_a_folder, async {
     let (objects, folder) = in_folder();
-    super::media(objects, folder).await
+    kept_in(objects, folder).await
 });
-testkit::media_source_contract!(uploads_of_a_bucket, super::media(bucket(), ()));
+testkit::media_source_contract!(uploads_of_a_bucket, kept_in(bucket(), ()));
 
 /// A library over a store that has [`UPLOAD`] and no other file.
-async fn media(objects: Objects, guard: impl std::any::Any + Send + Sync) -> Media {
+async fn kept_in(objects: Objects, guard: impl std::any::Any + Send + Sync) -> Media {
     store(&objects, BYTES).await;
     let world = World::new();
     let library = world.library().with_uploads(Arc::new(objects));
