@@ -76,8 +76,12 @@ async fn page(url: &str) -> anyhow::Result<SocketAddr> {
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = [0; 4_096];
-            stream.read(&mut head).await.ok();
+            // The head of a request, in one piece or not: everybody gets the same.
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = stream.read_u8().await else { break };
+                head.push(byte);
+            }
             stream.write_all(answer.as_bytes()).await.ok();
             stream.shutdown().await.ok();
         }
