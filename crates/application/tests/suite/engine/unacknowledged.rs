@@ -96,7 +96,9 @@ impl JobStore for Unacknowledged {
         let mut claimed = self.inner.claim(request).await?;
         self.claims.pass().await;
         if self.silent.load(Ordering::Relaxed) {
-            claimed.iter_mut().for_each(|claimed| claimed.submission = None);
+            for claimed in &mut claimed {
+                claimed.submission = None;
+            }
         }
         Ok(claimed)
     }
