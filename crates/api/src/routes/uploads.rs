@@ -109,14 +109,14 @@ async fn receive(
     allowance: &Allowance,
     mut field: Field,
 ) -> Result<Received, ApiError> {
-    let (sender, receiver) = mpsc::channel(PIECES);
+    let (to_store, pieces) = mpsc::channel(PIECES);
     let pump = pin!(async move {
         while let Some(piece) = field.next().await {
             let (piece, error) = match piece {
                 Ok(bytes) => (Ok(bytes), None),
                 Err(error) => (Err(BrokenOff("by the client".to_owned())), Some(error)),
             };
-            let taken = sender.send(piece).await.is_ok();
+            let taken = to_store.send(piece).await.is_ok();
             if let Some(error) = error {
                 return Some(upload::broken(error));
             }
@@ -127,8 +127,8 @@ async fn receive(
         }
         None
     });
-    let body: ByteStream<'static> = stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|piece| (piece, receiver))
+    let body: ByteStream<'static> = stream::unfold(pieces, async |mut pieces| {
+        pieces.recv().await.map(|piece| (piece, pieces))
     })
     .boxed();
     match future::select(pump, pin!(uploads.receive(body, allowance))).await {
