@@ -127,10 +127,9 @@ async fn receive(
         }
         None
     });
-    let body: ByteStream<'static> = stream::unfold(pieces, async |mut pieces| {
-        pieces.recv().await.map(|piece| (piece, pieces))
-    })
-    .boxed();
+    let body: ByteStream<'static> =
+        stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)))
+            .boxed();
     match future::select(pump, pin!(uploads.receive(body, allowance))).await {
         Either::Left((broken, receiving)) => match (broken, receiving.await) {
             (None, received) => received.map_err(refused),

@@ -26,10 +26,8 @@ fn form(parts: &[Part<'_>]) -> String {
     let mut body = String::new();
     for (name, file, content) in parts {
         let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
-        body += &format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n\
-             {content}\r\n"
-        );
+        let head = format!("Content-Disposition: form-data; name=\"{name}\"{file}");
+        body.extend(["--", BOUNDARY, "\r\n", &head, "\r\n\r\n", content, "\r\n"]);
     }
     body + &format!("--{BOUNDARY}--\r\n")
 }
