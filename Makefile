@@ -1,6 +1,6 @@
 # The words a newcomer types. Everything here is a plain cargo command; nothing but Rust is needed,
-# except for `test`, which brings yt-dlp and says what else it misses, and for `deny` and `audit`,
-# which say what they miss.
+# except for `test` and the checks, which bring what they need (from apt, PyPI and npm) and say what
+# they miss, and for `deny` and `audit`, which say what they miss.
 
 CARGO ?= cargo
 
@@ -17,8 +17,9 @@ run: ## Run the service on http://127.0.0.1:8004
 test: test-tools ## Run every test (the first time also builds the binary that the kill tests kill)
 	$(CARGO) test --workspace
 
-test-tools: ## Bring ffmpeg and yt-dlp, which some tests run (the first time from apt and PyPI)
+test-tools: ## Bring ffmpeg, yt-dlp and a stand-in for S3, which some tests run (from apt and PyPI)
 	scripts/test-tools.sh
+	scripts/test-s3.sh
 
 lint: ## Formatting, clippy with and without default features, documentation; warnings are errors
 	$(CARGO) fmt --all --check

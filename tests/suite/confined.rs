@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use black_box_tests::{MediaServer, Setup, binary, service::PATIENCE};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
-use testkit::fixtures;
+use testkit::{assemblyai::FakeAssemblyAi, fixtures};
 use tokio::time::{Instant, sleep};
 
 /// How a supervisor ends that had to end a tree which took too much.
@@ -30,8 +30,8 @@ const LIMITS: [(&str, u64); 7] = [
     ("--resident-bytes", 1 << 30),
 ];
 
-/// A folder in which a shell script runs under a supervisor. The scripts write the numbers of their
-/// processes to `pids`.
+/// A folder in which a shell script runs under a supervisor. The scripts tell the numbers of their
+/// processes by empty files in `pids`, which can be made also where nothing may be written.
 struct Held {
     folder: TempDir,
     child: Child,
@@ -81,16 +81,17 @@ impl Drop for Held {
     }
 }
 
-/// Waits until `file` names so many processes.
-async fn pids(file: &Path, count: usize) -> anyhow::Result<Vec<i32>> {
+/// Waits until `folder` names so many processes.
+async fn pids(folder: &Path, count: usize) -> anyhow::Result<Vec<i32>> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let pids: Vec<i32> = text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
-        if pids.len() >= count && text.ends_with('\n') {
+        let names = fs::read_dir(folder).into_iter().flatten().flatten();
+        let pids: Vec<i32> =
+            names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        if pids.len() >= count {
             return Ok(pids);
         }
-        ensure!(Instant::now() < deadline, "{}: {text:?}", file.display());
+        ensure!(Instant::now() < deadline, "{}: {pids:?}", folder.display());
         sleep(Duration::from_millis(10)).await;
     }
 }
@@ -117,10 +118,10 @@ fn gone(pids: &[i32]) -> anyhow::Result<()> {
 }
 
 /// A program that has a child in its group, one that has left it, and a grandchild.
-const FAMILY: &str = "sleep 600 & echo $! >> pids
-    setsid sleep 600 & echo $! >> pids
-    sh -c 'sleep 600 & echo $! >> pids; wait' &
-    echo $$ >> pids; ";
+const FAMILY: &str = "mkdir pids; sleep 600 & : > pids/$!
+    setsid sleep 600 & : > pids/$!
+    sh -c 'sleep 600 & : > pids/$!; wait' &
+    : > pids/$$; ";
 
 #[tokio::test]
 async fn a_supervisor_ends_as_its_program_does() -> anyhow::Result<()> {
@@ -138,7 +139,8 @@ async fn a_supervisor_ends_as_its_program_does() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn nothing_that_a_program_leaves_behind_survives_it() -> anyhow::Result<()> {
-    let script = format!("{FAMILY} while [ $(wc -l < pids) -lt 4 ]; do sleep 0.01; done; exit 3");
+    let script =
+        format!("{FAMILY} while [ $(ls pids | wc -l) -lt 4 ]; do sleep 0.01; done; exit 3");
     let mut held = Held::start(&script, &[])?;
     assert_eq!(held.end().await?, Some(3));
     gone(&pids(&held.pids(), 4).await?)
@@ -155,7 +157,7 @@ async fn everything_ends_when_the_lifeline_does() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_program_does_not_outlive_a_supervisor_that_was_killed() -> anyhow::Result<()> {
-    let mut held = Held::start("echo $$ >> pids; exec sleep 600", &[])?;
+    let mut held = Held::start("mkdir pids; : > pids/$$; exec sleep 600", &[])?;
     let pids = pids(&held.pids(), 1).await?;
     held.child.kill()?;
     until_gone(&pids).await
@@ -164,7 +166,7 @@ async fn a_program_does_not_outlive_a_supervisor_that_was_killed() -> anyhow::Re
 #[tokio::test]
 async fn a_fork_bomb_is_ended() -> anyhow::Result<()> {
     // It stops by itself at some hundred, so that a failure of this test does no harm.
-    let script = "for i in $(seq 200); do sleep 600 & echo $! >> pids; done; wait";
+    let script = "mkdir pids; for i in $(seq 200); do sleep 600 & : > pids/$!; done; wait";
     let mut held = Held::start(script, &[])?;
     assert_eq!(held.end().await?, Some(OVER_LIMITS));
     gone(&pids(&held.pids(), 17).await?)
@@ -186,8 +188,7 @@ async fn a_process_gets_no_more_memory_than_allowed() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn the_tree_as_a_whole_gets_no_more_memory_than_allowed() -> anyhow::Result<()> {
-    let hog = "python3 -c 'import os, time; x = bytearray(b\"x\" * (1 << 26)); \
-               print(os.getpid(), file=open(\"pids\", \"a\")); time.sleep(600)' &";
+    let hog = "python3 -c 'import time; x = bytearray(b\"x\" * (1 << 26)); time.sleep(600)' &";
     let mut held =
         Held::start(&format!("{hog} {hog} {hog} wait"), &[("--resident-bytes", 1 << 27)])?;
     assert_eq!(held.end().await?, Some(OVER_LIMITS));
@@ -224,11 +225,16 @@ fn endless(folder: &Path, name: &str, first: &str) -> anyhow::Result<String> {
 async fn no_program_of_the_service_outlives_it_when_it_is_killed() -> anyhow::Result<()> {
     let recording = fixtures::recordings().first().context("a recording")?;
     let media = MediaServer::start(recording.wav, Duration::ZERO).await?;
+    // The mock would not want to have the sound.
+    let engine = FakeAssemblyAi::start();
     let setup = Setup::new()?;
     let folder = setup.folder().to_owned();
     let version = "case \"$*\" in *--version) echo 2026.10.26; exit;; esac";
     let (ytdlp, ffprobe) = (endless(&folder, "yt-dlp", version)?, endless(&folder, "ffprobe", "")?);
     let mut service = setup
+        .with("ENGINE", "assemblyai")
+        .with("ASSEMBLYAI_API_KEY", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+        .with("ASSEMBLYAI_BASE_URL", &engine.base_url())
         .with("MEDIA_ALLOWED_NETWORKS", "127.0.0.1/32")
         .with("YTDLP_PATH", &ytdlp)
         .with("FFMPEG_PATH", "sh")

@@ -11,6 +11,7 @@ use application::{
     limits::Quotas,
     ports::{Clock, EventBus, Hint, Ids, JobStore},
     transcriptions::{CreateError, TranscriptionError},
+    uploads::UploadLimits,
 };
 use chrono::TimeDelta;
 use domain::{
@@ -76,7 +77,7 @@ async fn an_exempted_network_is_accepted() {
     let fakes = fakes::adapters();
     let owner = an_owner(&fakes, "bob@example.com").await;
     let policy = AddressPolicy::new(vec!["10.0.0.0/8".parse().unwrap()]);
-    let services = fakes.adapters().services(Quotas::OFF, policy);
+    let services = fakes.adapters().services(Quotas::OFF, policy, UploadLimits::default());
     let inside = command(owner, "http://10.0.0.1:8080/a.wav");
     assert!(services.transcriptions.create(inside).await.is_ok());
     let outside = command(owner, "http://192.168.0.1/a.wav");

@@ -1,84 +1,19 @@
 //! A speech engine that answers as a test tells it.
 
-use std::{
-    collections::VecDeque,
-    path::{Path, PathBuf},
-    sync::Mutex,
-    time::Duration,
-};
+mod calls;
+
+use std::{collections::VecDeque, path::Path, sync::Mutex};
 
 use application::ports::{
     Capabilities, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest, Wanted,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{CallbackDigest, FailureCode, Language, Transcript, TranscriptionOptions, Word};
+use domain::{FailureCode, Language, Transcript, Word};
 
 use super::{Gate, lock};
 
-/// A method of [`SpeechToText`] that goes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SpeechMethod {
-    /// [`SpeechToText::upload`].
-    Upload,
-    /// [`SpeechToText::submit`].
-    Submit,
-    /// [`SpeechToText::find`].
-    Find,
-    /// [`SpeechToText::poll`].
-    Poll,
-    /// [`SpeechToText::result`].
-    Result,
-    /// [`SpeechToText::erase`].
-    Erase,
-}
-
-/// A call that arrived at the engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are the arguments of the method")]
-pub enum SpeechCall {
-    /// [`SpeechToText::upload`].
-    Upload { audio: PathBuf },
-    /// [`SpeechToText::submit`].
-    Submit { upload_url: Option<String>, options: TranscriptionOptions, timeout: Duration },
-    /// [`SpeechToText::find`] for so many submissions.
-    Find { wanted: usize },
-    /// [`SpeechToText::poll`].
-    Poll { provider_id: String, polls: u32, since: DateTime<Utc> },
-    /// [`SpeechToText::result`].
-    Result { provider_id: String, video_url: String },
-    /// [`SpeechToText::erase`].
-    Erase { provider_id: String },
-}
-
-impl SpeechCall {
-    /// Which method was called.
-    pub fn method(&self) -> SpeechMethod {
-        match self {
-            Self::Upload { .. } => SpeechMethod::Upload,
-            Self::Submit { .. } => SpeechMethod::Submit,
-            Self::Find { .. } => SpeechMethod::Find,
-            Self::Poll { .. } => SpeechMethod::Poll,
-            Self::Result { .. } => SpeechMethod::Result,
-            Self::Erase { .. } => SpeechMethod::Erase,
-        }
-    }
-}
-
-/// A job that the engine accepted, and that its owner would be billed for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AcceptedJob {
-    /// The engine's name for it.
-    pub provider_id: String,
-    /// The audio it was given.
-    pub upload_url: Option<String>,
-    /// What is kept of the token that it would call back with.
-    pub callback: CallbackDigest,
-    /// Whether its list shows it.
-    pub listed: bool,
-    /// Whether it was erased.
-    pub erased: bool,
-}
+pub use calls::{AcceptedJob, SpeechCall, SpeechMethod};
 
 enum SubmitScript {
     Answer(Result<SubmitAnswer, SpeechError>),

@@ -147,7 +147,7 @@ async fn whatever_the_engine_refuses_for_the_key_stops_submissions() {
         match method {
             SpeechMethod::Poll => bench.fakes.speech.next_poll(refused()),
             SpeechMethod::Result => {
-                bench.fakes.speech.next_result(Err(speech_error(FailureCode::ProviderAuth)))
+                bench.fakes.speech.next_result(Err(speech_error(FailureCode::ProviderAuth)));
             }
             _ => bench.fakes.speech.next_erase(Err(speech_error(FailureCode::ProviderAuth))),
         }

@@ -146,10 +146,9 @@ mod tests {
 
     #[test]
     fn the_command_line_is_exactly_this_one() {
-        let quoted = words().into_iter().map(|word| match word.contains(' ') {
-            true => format!("'{word}'"),
-            false => word,
-        });
+        let quoted = words()
+            .into_iter()
+            .map(|word| if word.contains(' ') { format!("'{word}'") } else { word });
         assert_eq!(quoted.collect::<Vec<_>>().join(" "), GOLDEN);
     }
 

@@ -166,12 +166,10 @@ async fn judge(
 /// yt-dlp ended with an error.
 fn complaint(code: i32, report: &Report, id: &YouTubeId) -> FetchError {
     let said = if report.errors.is_empty() { &report.remarks } else { &report.errors };
-    let meaning = wordings::meaning(&report.errors);
-    let meaning = meaning.unwrap_or_else(|| match code {
-        // Of its command line, which is always the same.
-        2 => FailureCode::YouTubeUnavailable,
-        _ => FailureCode::YouTubeFailed,
-    });
+    // 2 is a complaint about the command line, which is always the same.
+    let unknown =
+        if code == 2 { FailureCode::YouTubeUnavailable } else { FailureCode::YouTubeFailed };
+    let meaning = wordings::meaning(&report.errors).unwrap_or(unknown);
     failed(meaning, format!("yt-dlp ended with {code}: {}", discreet(said, id)))
 }
 

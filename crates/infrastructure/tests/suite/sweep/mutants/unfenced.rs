@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     CallbackDigest, Epoch, FailureCode, Outcome, PollStep, Step, Submission, SubmissionId,
-    SubmissionState, Transcription, TranscriptionId, UserId, WorkerId,
+    SubmissionState, Transcription, TranscriptionId, UploadId, UserId, WorkerId,
 };
 use infrastructure::persistence::SqliteStore;
 use sea_orm::{ConnectionTrait, Statement};
@@ -58,6 +58,22 @@ const fn believed(step: &Step) -> Outcome {
 
 #[async_trait]
 impl JobStore for Unfenced {
+    async fn enqueue_upload(
+        &self,
+        transcription: &Transcription,
+        quota: Option<u64>,
+    ) -> Result<(), EnqueueError> {
+        self.jobs.enqueue_upload(transcription, quota).await
+    }
+
+    async fn upload_bytes(&self, owner: UserId) -> Result<u64, PortFailure> {
+        self.jobs.upload_bytes(owner).await
+    }
+
+    async fn uploads_in_use(&self, ids: &[UploadId]) -> Result<Vec<UploadId>, PortFailure> {
+        self.jobs.uploads_in_use(ids).await
+    }
+
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {
         // The others think as usual of how long a lease lasts.
         self.jobs.claim(&ClaimRequest { lease: LEASE, ..*request }).await
