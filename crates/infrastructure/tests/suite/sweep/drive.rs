@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 use application::{Adapters, Engine, EngineConfig, ports::CancelOutcome};
 use chrono::TimeDelta;
 use domain::{
-    CallbackDigest, Keyterms, Metadata, Source, Status, Transcription, TranscriptionOptions,
+    CallbackDigest, Keyterms, Metadata, Source, Stage, Status, Transcription, TranscriptionOptions,
     TranscriptionState,
 };
 use futures_util::future::try_join_all;
@@ -23,9 +23,6 @@ use super::{
 
 /// How long a run may take until nothing happens any more.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// When a service that is to be stopped in good order is.
-const BEFORE_DRAIN: Duration = Duration::from_millis(250);
 
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -56,7 +53,10 @@ pub(super) async fn drive(
     let mut all = Box::pin(timeout(PATIENCE, all));
     let mut ended = None;
     if world.scenario.drains {
-        ended = timeout(BEFORE_DRAIN, &mut all).await.ok();
+        ended = tokio::select! {
+            ended = &mut all => Some(ended),
+            begun = begins(world) => begun.map(|()| None)?,
+        };
         handle.drain().await;
         engine = Engine::new(adapters, config);
         handle = engine.start();
@@ -196,6 +196,14 @@ async fn wait(world: &World, place: usize, when: Option<When>) -> Result<(), Fin
         }
         sleep(GLANCE).await;
     }
+}
+
+/// Waits until the first job is brought to the engine.
+async fn begins(world: &World) -> Result<(), Finding> {
+    while find(world, 0).await?.is_none() {
+        sleep(GLANCE).await;
+    }
+    wait(world, 0, Some(When::At(Stage::Uploading))).await
 }
 
 /// The jobs of open submissions, and the digests of their callbacks.
