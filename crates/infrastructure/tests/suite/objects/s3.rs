@@ -8,6 +8,7 @@ use std::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use application::ports::{BrokenOff, ByteStream, ObjectStore, PutError};
