@@ -23,7 +23,7 @@ const LOOKS: Duration = Duration::from_millis(250);
 /// How long a program that was killed may take to be gone.
 const DYING: Duration = Duration::from_secs(5);
 
-/// What yt-dlp and its helpers may write beside their work: a bundled one unpacks itself there.
+/// What yt-dlp and what it starts may write beside their work: a bundled one unpacks itself there.
 const MAX_HOME_BYTES: u64 = 512 * 1_024 * 1_024;
 
 /// A run of yt-dlp, and the folder that is its alone. Both go when it is dropped.
