@@ -1,10 +1,10 @@
 # The words a newcomer types. Everything here is a plain cargo command; nothing but Rust is needed,
-# except for `deny` and `audit`, which say what they miss.
+# except for `deny`, `audit` and the checks, which say what they miss.
 
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt ci chaos-binary bench bench-login deny audit
+.PHONY: help run test lint fmt ci chaos-binary check-clients bench bench-login deny audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' \
@@ -32,6 +32,9 @@ ci: lint chaos-binary test ## What continuous integration runs
 # The black-box suites build it themselves when it is missing; here its errors are shown as they are.
 chaos-binary:
 	$(CARGO) build --locked --profile chaos --package server --bin saas-ia
+
+check-clients: ## Hold the fake AssemblyAI to its official clients (needs python3, node and npm)
+	tests/clients/check.sh
 
 # Only what is measured is optimised, not what measures.
 bench: ## Measure start-up time and memory of the release binary

@@ -11,3 +11,4 @@ mod settings;
 mod source;
 mod start;
 mod stop;
+mod transcribe;

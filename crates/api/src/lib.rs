@@ -7,6 +7,7 @@
 mod app;
 mod body;
 mod cursor;
+mod disposition;
 mod flood;
 mod middleware;
 mod openapi;
@@ -22,5 +23,6 @@ mod wire;
 
 pub use app::app;
 pub use openapi::openapi;
+pub use routes::exports::transcript_json;
 pub use server::server;
 pub use state::{ApiConfig, ApiState, FloodLimit};

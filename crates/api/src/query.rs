@@ -1,13 +1,15 @@
-//! The query of a list. A doubled parameter is refused, an unknown one passed over.
+//! Queries: of a list, which passes over parameters that it does not know, and of an export, which
+//! refuses them. A doubled one is refused everywhere.
 
 use std::collections::{BTreeMap, HashSet};
 
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
-use domain::{Invalid, ListFilter, PageRequest, PageSize, Status};
+use domain::{CaptionSettings, Invalid, ListFilter, PageRequest, PageSize, Status};
 use url::form_urlencoded;
 
 use crate::{
+    body::members::pointer,
     cursor,
     problem::{ApiError, Fault},
 };
@@ -25,13 +27,7 @@ pub(crate) struct ListQuery {
 impl ListQuery {
     /// Reads a query string.
     pub(crate) fn parse(query: &str) -> Result<Self, ApiError> {
-        let pairs: Vec<(String, String)> =
-            form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let mut seen = HashSet::new();
-        if pairs.iter().any(|(name, _)| !seen.insert(name)) {
-            let detail = "Every query parameter may occur once.";
-            return Err(ApiError::new(StatusCode::BAD_REQUEST, "duplicate_parameter", detail));
-        }
+        let pairs = single(query)?;
         let after = match pairs.iter().find(|(name, _)| name == "cursor") {
             None => None,
             Some((_, word)) => Some(cursor::decode(word).ok_or_else(malformed_cursor)?),
@@ -64,6 +60,28 @@ impl ListQuery {
             .finish();
         format!("{path}?{query}")
     }
+}
+
+/// Reads the settings of an export.
+pub(crate) fn captions(query: &str) -> Result<CaptionSettings, ApiError> {
+    let pairs = single(query)?;
+    let given = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    CaptionSettings::parse(given).map_err(|faults| {
+        let faults = faults.iter().map(|(name, fault)| Fault::invalid(pointer("", name), fault));
+        ApiError::invalid(faults.collect())
+    })
+}
+
+/// The parameters, each of which may occur once.
+fn single(query: &str) -> Result<Vec<(String, String)>, ApiError> {
+    let pairs: Vec<(String, String)> =
+        form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let mut seen = HashSet::new();
+    if pairs.iter().any(|(name, _)| !seen.insert(name)) {
+        let detail = "Every query parameter may occur once.";
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "duplicate_parameter", detail));
+    }
+    Ok(pairs)
 }
 
 struct Values {
@@ -139,7 +157,7 @@ fn whole(instant: DateTime<Utc>) -> DateTime<Utc> {
 mod tests {
     use super::ListQuery;
     use chrono::DateTime;
-    use domain::{Cursor, TranscriptionId};
+    use domain::{CaptionSettings, Cursor, TranscriptionId};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -186,6 +204,24 @@ mod tests {
     }
 
     #[test]
+    fn settings_of_an_export_are_refused_all_at_once() {
+        let faults = |query: &str| {
+            let error = super::captions(query).expect_err("it is refused");
+            let faults = error.faults().iter().map(|fault| (fault.pointer.clone(), fault.code));
+            (error.code(), faults.collect::<Vec<_>>())
+        };
+        assert_eq!(super::captions("").ok(), Some(CaptionSettings::default()));
+        assert_eq!(super::captions("lines=3").map(|s| s.lines()).ok(), Some(3));
+        assert_eq!(faults("lines=1&lines=1"), ("duplicate_parameter", vec![]));
+        let expected = vec![
+            ("/lines".to_owned(), "out_of_range"),
+            ("/a~1b".to_owned(), "unknown_parameter"),
+            ("/speakers".to_owned(), "unknown_value"),
+        ];
+        assert_eq!(faults("lines=9&a%2Fb=1&speakers=x"), ("validation_failed", expected));
+    }
+
+    #[test]
     fn the_next_page_keeps_everything_but_its_beginning() {
         let text = format!("status=failed&skip=5&cursor={}&limit=2&x=%22%3E", a_cursor());
         let query = ListQuery::parse(&text).expect("valid");
@@ -204,6 +240,7 @@ mod tests {
         #[test]
         fn reading_never_panics(text in "\\PC{0,200}") {
             let _ = ListQuery::parse(&text);
+            let _ = super::captions(&text);
         }
     }
 }

@@ -27,11 +27,13 @@ pub enum BudgetName {
     TranscriptionGet,
     /// Canceling and deleting.
     TranscriptionDelete,
+    /// Reading a transcript in another format.
+    TranscriptionExport,
 }
 
 impl BudgetName {
     /// Every budget with its name and its default number of calls a minute.
-    pub const TABLE: [(Self, &'static str, u32); 10] = [
+    pub const TABLE: [(Self, &'static str, u32); 11] = [
         (Self::Default, "default", 100),
         (Self::Health, "health", 100),
         (Self::Docs, "docs", 50),
@@ -42,6 +44,7 @@ impl BudgetName {
         (Self::TranscriptionList, "transcription_list", 20),
         (Self::TranscriptionGet, "transcription_get", 30),
         (Self::TranscriptionDelete, "transcription_delete", 10),
+        (Self::TranscriptionExport, "transcription_export", 30),
     ];
 
     /// Reads a name.

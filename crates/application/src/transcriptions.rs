@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use domain::{
-    AddressPolicy, Invalid, ListFilter, Metadata, Page, PageRequest, Source, Status, Transcript,
-    Transcription, TranscriptionId, TranscriptionOptions, UserId,
+    AddressPolicy, Invalid, ListFilter, Metadata, NoTimes, Page, PageRequest, Source, Status,
+    Transcript, Transcription, TranscriptionId, TranscriptionOptions, UserId, export::Format,
 };
 
 use crate::{
     Adapters, ErrorKind, UseCaseError,
     ports::{
         CancelOutcome, Clock, EnqueueError, EventBus, Found, Hint, Ids, JobStore, PortFailure,
-        SpeechToText, TranscriptionRepository,
+        SpeechToText, TitledTranscript, TranscriptionRepository,
     },
 };
 
@@ -71,6 +71,9 @@ pub enum TranscriptionError {
     /// The transcript is not there (yet).
     #[error("the transcription is {}, not completed", .0.as_str())]
     NotCompleted(Status),
+    /// The transcript cannot be captions.
+    #[error(transparent)]
+    NoTimes(#[from] NoTimes),
     /// It has ended.
     #[error("the transcription is already {}", .0.as_str())]
     AlreadyEnded(Status),
@@ -83,7 +86,7 @@ impl UseCaseError for TranscriptionError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound => ErrorKind::NotFound,
-            Self::NotCompleted(_) | Self::AlreadyEnded(_) => ErrorKind::Conflict,
+            Self::NotCompleted(_) | Self::NoTimes(_) | Self::AlreadyEnded(_) => ErrorKind::Conflict,
             Self::Failed(failure) => failure.kind(),
         }
     }
@@ -92,6 +95,7 @@ impl UseCaseError for TranscriptionError {
         match self {
             Self::NotFound => "transcription_not_found",
             Self::NotCompleted(_) => "transcription_not_completed",
+            Self::NoTimes(_) => "transcript_without_times",
             Self::AlreadyEnded(_) => "transcription_already_ended",
             Self::Failed(failure) => failure.code(),
         }
@@ -198,8 +202,38 @@ impl Transcriptions {
         owner: UserId,
         id: TranscriptionId,
     ) -> Result<Transcript, TranscriptionError> {
-        if let Some(transcript) = self.stored.transcript(owner, id).await? {
-            return Ok(transcript);
+        Ok(self.titled(owner, id).await?.transcript)
+    }
+
+    /// Reads the transcript of a completed one, and its title, for an export.
+    ///
+    /// # Errors
+    /// [`TranscriptionError::NotFound`], [`TranscriptionError::NotCompleted`].
+    #[tracing::instrument(name = "transcriptions.export", skip_all, fields(job.id = %id))]
+    pub async fn export(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+        format: Format,
+    ) -> Result<TitledTranscript, TranscriptionError> {
+        let found = self.titled(owner, id).await?;
+        tracing::info!(
+            event = "transcription_exported",
+            job.id = %id,
+            user.id = %owner,
+            export.format = format.as_str(),
+            "transcript read for an export"
+        );
+        Ok(found)
+    }
+
+    async fn titled(
+        &self,
+        owner: UserId,
+        id: TranscriptionId,
+    ) -> Result<TitledTranscript, TranscriptionError> {
+        if let Some(found) = self.stored.transcript(owner, id).await? {
+            return Ok(found);
         }
         let found = self.get(owner, id).await?;
         Err(TranscriptionError::NotCompleted(found.transcription.status()))

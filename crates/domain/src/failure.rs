@@ -79,9 +79,48 @@ failure_codes! {
     /// The recording is longer than allowed.
     SourceTooLong = "source_too_long", Permanent,
         "The recording is longer than this service accepts.";
+    /// The file that was handed in is gone.
+    UploadMissing = "upload_missing", Permanent,
+        "The uploaded file is no longer there.";
     /// A `YouTube` page cannot be fetched by this installation.
     YouTubeUnavailable = "youtube_unavailable", Permanent,
         "This installation cannot fetch YouTube videos.";
+    /// The program that fetches from `YouTube` is too old to be let at it.
+    YouTubeToolOutdated = "youtube_tool_outdated", Permanent,
+        "This installation must be updated before it can fetch YouTube videos.";
+    /// `YouTube` has changed in a way that the program which fetches from it does not know.
+    YouTubeExtractorOutdated = "youtube_extractor_outdated", Permanent,
+        "YouTube has changed, and this installation must be updated to fetch the video.";
+    /// The video is for those whom its owner has invited.
+    YouTubePrivate = "youtube_private", Permanent,
+        "The YouTube video is private.";
+    /// There is no such video, or no longer.
+    YouTubeRemoved = "youtube_removed", Permanent,
+        "The YouTube video does not exist, or no longer.";
+    /// The video is only shown to those who have signed in and are of age.
+    YouTubeAgeRestricted = "youtube_age_restricted", Permanent,
+        "The YouTube video is age-restricted.";
+    /// The video is for members of its channel, or for those who pay.
+    YouTubeMembersOnly = "youtube_members_only", Permanent,
+        "The YouTube video is for paying members only.";
+    /// A broadcast that goes on, or has not begun.
+    YouTubeLive = "youtube_live", Permanent,
+        "The YouTube video is a live broadcast that has not ended.";
+    /// The video is not shown in the country of this installation.
+    YouTubeGeoBlocked = "youtube_geo_blocked", Permanent,
+        "The YouTube video is not available in the country of this service.";
+    /// `YouTube` wants proof that a person asks.
+    YouTubeBotCheck = "youtube_bot_check", Throttled,
+        "YouTube takes this service for a robot and does not let it in now.";
+    /// `YouTube` asks to slow down.
+    YouTubeRateLimited = "youtube_rate_limited", Throttled,
+        "YouTube asks this service to slow down.";
+    /// `YouTube` cannot be reached, or not now.
+    YouTubeUnreachable = "youtube_unreachable", Transient,
+        "YouTube could not be reached.";
+    /// The video was not fetched for a reason not known to us.
+    YouTubeFailed = "youtube_failed", Transient,
+        "The YouTube video could not be fetched.";
     /// There is no sound in the file.
     NoAudio = "no_audio", Permanent,
         "The file contains no audio.";
@@ -194,7 +233,10 @@ impl Failure {
     /// user must first see whether it was paid for.
     pub fn retriable(&self) -> bool {
         match self.code {
-            FailureCode::DeadlineExceeded | FailureCode::ProviderTimeout => true,
+            FailureCode::DeadlineExceeded
+            | FailureCode::ProviderTimeout
+            | FailureCode::YouTubeToolOutdated
+            | FailureCode::YouTubeExtractorOutdated => true,
             code => !matches!(code.class(), FailureClass::Permanent | FailureClass::Ambiguous),
         }
     }
@@ -234,6 +276,14 @@ mod tests {
         assert!(!Failure::new(FailureCode::SubmissionUnknown, Stage::Submitting).retriable());
         assert!(Failure::new(FailureCode::ProviderUnavailable, Stage::Uploading).retriable());
         assert!(Failure::new(FailureCode::DeadlineExceeded, Stage::Fetching).retriable());
+    }
+
+    #[test]
+    fn what_the_operator_mends_by_an_update_is_worth_a_retry_and_a_private_video_is_not() {
+        let retriable = |code| Failure::new(code, Stage::Fetching).retriable();
+        assert!(retriable(FailureCode::YouTubeToolOutdated));
+        assert!(retriable(FailureCode::YouTubeExtractorOutdated));
+        assert!(!retriable(FailureCode::YouTubePrivate));
     }
 
     #[test]

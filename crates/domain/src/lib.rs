@@ -6,6 +6,8 @@
 //! around them.
 
 pub mod account;
+pub mod captions;
+pub mod export;
 pub mod failure;
 pub mod id;
 pub mod invalid;
@@ -23,6 +25,7 @@ pub mod transcript;
 pub mod transcription;
 
 pub use account::{Email, FullName, Role, User, UserParts};
+pub use captions::{CaptionSettings, NoTimes};
 pub use failure::{Failure, FailureClass, FailureCode};
 pub use id::{SubmissionId, TranscriptionId, UploadId, UserId, WorkerId};
 pub use invalid::Invalid;

@@ -30,6 +30,8 @@ pub struct RetryPolicy {
     pub max_bug: u32,
     /// How long to wait for the operator.
     pub paused: TimeDelta,
+    /// Whether to wait for the operator at all: where he stands by, he is told at once.
+    pub waits_for_operator: bool,
 }
 
 impl Default for RetryPolicy {
@@ -41,6 +43,7 @@ impl Default for RetryPolicy {
             max_throttled: 3,
             max_bug: 3,
             paused: TimeDelta::minutes(5),
+            waits_for_operator: true,
         }
     }
 }
@@ -72,6 +75,11 @@ impl RetryPolicy {
             FailureClass::Throttled => {
                 let (low, high) = (TimeDelta::minutes(10), TimeDelta::minutes(60));
                 retry(self.max_throttled, low + scale(high - low, jitter))
+            }
+            FailureClass::ProviderPaused | FailureClass::LocalResource
+                if !self.waits_for_operator =>
+            {
+                Verdict::GiveUp
             }
             FailureClass::ProviderPaused | FailureClass::LocalResource => {
                 let half = self.paused / 2;
@@ -124,6 +132,14 @@ mod tests {
     fn an_empty_balance_is_waited_for_without_counting() {
         let verdict = RetryPolicy::default().decide(FailureClass::ProviderPaused, 999, None, 0.0);
         assert_eq!(verdict, Verdict::Snooze(TimeDelta::seconds(150)));
+    }
+
+    #[test]
+    fn where_the_operator_stands_by_nothing_is_waited_for() {
+        let policy = RetryPolicy { waits_for_operator: false, ..RetryPolicy::default() };
+        for class in [FailureClass::ProviderPaused, FailureClass::LocalResource] {
+            assert_eq!(policy.decide(class, 0, None, 0.5), Verdict::GiveUp);
+        }
     }
 
     #[test]

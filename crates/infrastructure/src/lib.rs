@@ -4,6 +4,7 @@
 //! configuration and knows no other adapter's tables.
 
 pub mod cache;
+pub mod confinement;
 pub mod engines;
 pub mod events;
 pub mod limits;

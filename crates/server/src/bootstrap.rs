@@ -8,17 +8,19 @@ use application::{
     Adapters, EngineConfig,
     ports::{Clock, SpeechToText},
 };
-use domain::AddressPolicy;
+use chrono::TimeDelta;
+use domain::{AddressPolicy, SettlePolicy};
 use infrastructure::{
     cache::CachedUsers,
+    confinement::Confinement,
     engines::{
         assemblyai::{AssemblyAi, AssemblyAiConfig},
         mock::MockEngine,
     },
     events::LocalBus,
     limits::InProcessLimiter,
-    media::{FetchLimits, MediaConfig, MediaLibrary},
-    objects::NoObjects,
+    media::{FetchLimits, MediaConfig, MediaLibrary, YouTubeState},
+    objects::Objects,
     persistence::{SqliteConfig, SqliteStore},
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
     system::{OsEntropy, SystemClock, UuidV7Ids},
@@ -62,12 +64,15 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
     let data_dir = settings.storage.data_dir.clone();
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("cannot make {}", data_dir.display()))?;
+    let objects = Arc::new(objects(settings)?);
+    let media = Arc::new(MediaLibrary::new(media(settings)).with_uploads(objects.clone()));
+    tokio::spawn(tell_of_youtube(media.clone()));
     Ok(Adapters {
         users: Arc::new(CachedUsers::new(store.clone(), USER_CACHE)),
         transcriptions: store.clone(),
         jobs: store.clone(),
-        media: Arc::new(MediaLibrary::new(media(settings))),
-        objects: Arc::new(NoObjects),
+        media: media.clone(),
+        objects,
         limiter: Arc::new(InProcessLimiter::new(clock.clone())),
         events: Arc::new(LocalBus::new()),
         hasher: Arc::new(BcryptHasher::new(&BcryptConfig {
@@ -80,7 +85,7 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
             &JwtConfig { secret, algorithm: security.algorithm, ttl: security.access_token_ttl },
             ids.clone(),
         )),
-        health: Arc::new(Probe::new(store.clone(), data_dir, speech.name())),
+        health: Arc::new(Probe::new(store.clone(), data_dir, speech.name(), media)),
         speech,
         clock,
         ids,
@@ -93,14 +98,39 @@ fn speech(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn
     Ok(match &engine.choice {
         EngineChoice::Mock => Arc::new(MockEngine::new(engine.mock_delay, clock.clone())),
         EngineChoice::AssemblyAi { api_key } => {
-            let config = AssemblyAiConfig::new(
+            let mut config = AssemblyAiConfig::new(
                 engine.assemblyai_base_url.clone(),
                 api_key.clone(),
                 engine.assemblyai_models.clone(),
             );
+            config.public_url.clone_from(&engine.public_url);
             Arc::new(AssemblyAi::new(config, clock.clone()).context("ASSEMBLYAI settings")?)
         }
     })
+}
+
+/// Says in the log whether videos of `YouTube` can be fetched.
+async fn tell_of_youtube(media: Arc<MediaLibrary>) {
+    match media.youtube().await {
+        state @ YouTubeState::Ready(_) => {
+            tracing::info!(event = "youtube_ready", "YouTube is fetched with {state}");
+        }
+        state @ YouTubeState::Missing(_) => {
+            tracing::info!(event = "youtube_unavailable", "YouTube is not fetched: {state}");
+        }
+        state @ (YouTubeState::Outdated(_) | YouTubeState::Broken(_)) => {
+            tracing::warn!(event = "youtube_unavailable", "YouTube is not fetched: {state}");
+        }
+    }
+}
+
+/// By what foreign programs are held: by this binary, also when its file has been replaced since.
+fn confinement() -> Confinement {
+    if cfg!(target_os = "linux") {
+        Confinement::by("/proc/self/exe".into())
+    } else {
+        Confinement::none()
+    }
 }
 
 fn media(settings: &Settings) -> MediaConfig {
@@ -118,12 +148,31 @@ fn media(settings: &Settings) -> MediaConfig {
         max_seconds: media.max_duration.as_secs(),
         policy: policy(settings),
         ffprobe: media.ffprobe.clone(),
+        ytdlp: media.ytdlp.clone(),
+        ffmpeg: media.ffmpeg.clone(),
+        confinement: confinement(),
         limits: FetchLimits::default(),
     }
 }
 
-fn policy(settings: &Settings) -> AddressPolicy {
+fn objects(settings: &Settings) -> anyhow::Result<Objects> {
+    match &settings.uploads.bucket {
+        Some(bucket) => Objects::in_bucket(bucket).context("OBJECT_STORE settings"),
+        None => {
+            let folder = settings.storage.data_dir.join("uploads");
+            Objects::in_folder(&folder, MIN_FREE_BYTES).context("DATA_DIR")
+        }
+    }
+}
+
+/// Which addresses may be fetched from.
+pub fn policy(settings: &Settings) -> AddressPolicy {
     AddressPolicy::new(settings.media.allowed_networks.clone())
+}
+
+/// A window of at most a day, as the settings have it.
+fn settle(window: Duration) -> TimeDelta {
+    TimeDelta::from_std(window).unwrap_or(TimeDelta::MAX)
 }
 
 /// What the service needs beside its adapters.
@@ -139,6 +188,8 @@ pub fn serve_config(settings: &Settings) -> ServeConfig {
             per_owner: jobs.concurrency.saturating_sub(1).max(1),
             provider_cap: jobs.provider_concurrency,
             lease: jobs.lease,
+            settle: SettlePolicy { window: settle(jobs.settle), ..SettlePolicy::default() },
+            erase_after_store: jobs.erase_provider_copies,
             ..EngineConfig::default()
         },
         api: ApiConfig {

@@ -20,8 +20,9 @@ use tokio::signal;
 use crate::{
     bootstrap,
     cli::{Command, Migrate},
-    serve,
+    confined, logging, serve,
     settings::{EngineChoice, Settings},
+    transcribe,
 };
 
 /// Below this lease, a slow disk or a pause of the machine costs jobs their holder.
@@ -45,15 +46,21 @@ const CONNECTIONS: (u64, u64) = (16, 2_000);
 /// # Errors
 /// What stands in its way.
 pub async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
+    if !matches!(command, Command::Transcribe(_)) {
+        logging::init(&settings.log.filter, settings.log.format)?;
+    }
     match command {
         Command::Serve => serve(settings).await,
         Command::Openapi => openapi(),
+        Command::Confined(args) => Ok(confined::hold(&args)),
+        Command::ConfinedProgram(args) => Ok(confined::become_it(&args)),
         Command::Config => {
             say(settings.describe().trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Health(args) => health(&settings, Duration::from_secs(args.timeout)).await,
         Command::Migrate { action } => migrate(&settings, action).await,
+        Command::Transcribe(args) => transcribe::run(&args, settings).await,
     }
 }
 

@@ -3,7 +3,9 @@
 pub mod bootstrap;
 pub mod cli;
 pub mod commands;
+pub mod confined;
 pub mod logging;
 mod probe;
 pub mod serve;
 pub mod settings;
+mod transcribe;

@@ -4,8 +4,8 @@
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{
-    EnvFilter, Layer, fmt, layer::SubscriberExt, registry, util::SubscriberInitExt,
-    util::TryInitError,
+    EnvFilter, Layer, fmt, fmt::MakeWriter, layer::SubscriberExt, registry,
+    util::SubscriberInitExt, util::TryInitError,
 };
 
 /// How a log line looks.
@@ -56,6 +56,11 @@ impl LogFilter {
         Ok(Self(text))
     }
 
+    /// Warnings and errors alone.
+    pub fn warnings() -> Self {
+        Self("warn".to_owned())
+    }
+
     /// The directives.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -72,7 +77,18 @@ impl LogFilter {
 /// # Errors
 /// When something in this process logs already.
 pub fn init(filter: &LogFilter, format: LogFormat) -> Result<(), TryInitError> {
-    let lines = fmt::layer().with_writer(io::stderr);
+    init_onto(filter, format, io::stderr)
+}
+
+/// Begins to log onto the standard error by way of `writer`. To be called once.
+///
+/// # Errors
+/// When something in this process logs already.
+pub fn init_onto<W>(filter: &LogFilter, format: LogFormat, writer: W) -> Result<(), TryInitError>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer);
     let lines = match format {
         LogFormat::Pretty => lines.with_ansi(io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),

@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 use server::{
     cli::{Cli, Command},
-    commands, logging,
+    commands, confined,
     settings::Settings,
 };
 
@@ -17,16 +17,17 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command();
-    let done = if command == Command::Openapi {
-        commands::openapi()
-    } else {
-        match Settings::read() {
+    let done = match command {
+        Command::Openapi => commands::openapi(),
+        Command::Confined(args) => return confined::hold(&args),
+        Command::ConfinedProgram(args) => return confined::become_it(&args),
+        command => match Settings::read() {
             Ok(settings) => start(command, settings),
             Err(error) => {
                 eprintln!("saas-ia: {error}");
                 return ExitCode::from(USAGE);
             }
-        }
+        },
     };
     done.unwrap_or_else(|error| {
         eprintln!("saas-ia: {error:#}");
@@ -35,7 +36,6 @@ fn main() -> ExitCode {
 }
 
 fn start(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
-    logging::init(&settings.log.filter, settings.log.format)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(commands::run(command, settings));

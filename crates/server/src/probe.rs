@@ -6,7 +6,10 @@ use application::ports::{Check, HealthProbe, JobStore, Pause};
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::FailureCode;
-use infrastructure::persistence::SqliteStore;
+use infrastructure::{
+    media::{MediaLibrary, YouTubeState},
+    persistence::SqliteStore,
+};
 use tokio::time::timeout;
 
 /// How long one look may take.
@@ -15,16 +18,22 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// Free space below which nothing should be accepted any more.
 const DISK_FLOOR_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Looks at the database, its schema, the disk, and names the engine.
+/// Looks at the database, its schema, the disk and the programs, and names the engine.
 pub(crate) struct Probe {
     store: Arc<SqliteStore>,
     data_dir: PathBuf,
     engine: &'static str,
+    media: Arc<MediaLibrary>,
 }
 
 impl Probe {
-    pub(crate) fn new(store: Arc<SqliteStore>, data_dir: PathBuf, engine: &'static str) -> Self {
-        Self { store, data_dir, engine }
+    pub(crate) fn new(
+        store: Arc<SqliteStore>,
+        data_dir: PathBuf,
+        engine: &'static str,
+        media: Arc<MediaLibrary>,
+    ) -> Self {
+        Self { store, data_dir, engine, media }
     }
 
     async fn database(&self) -> Check {
@@ -55,18 +64,28 @@ impl Probe {
         };
         Check { name: "disk", ok, required: true, detail: detail.to_owned() }
     }
+
+    /// Without `YouTube` there is still work to be done.
+    async fn youtube(&self) -> Check {
+        let (ok, detail) = match timeout(DEADLINE, self.media.youtube()).await {
+            Ok(state) => (matches!(state, YouTubeState::Ready(_)), state.to_string()),
+            Err(_) => (false, "yt-dlp does not answer".to_owned()),
+        };
+        Check { name: "youtube", ok, required: false, detail }
+    }
 }
 
 #[async_trait]
 impl HealthProbe for Probe {
     async fn check(&self) -> Vec<Check> {
-        let (database, migrations, disk, engine) = tokio::join!(
+        let (database, migrations, disk, engine, youtube) = tokio::join!(
             self.database(),
             self.migrations(),
             self.disk(),
-            engine(&*self.store, self.engine)
+            engine(&*self.store, self.engine),
+            self.youtube()
         );
-        vec![database, migrations, disk, engine]
+        vec![database, migrations, disk, engine, youtube]
     }
 }
 

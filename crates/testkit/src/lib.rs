@@ -4,5 +4,6 @@
 pub mod assemblyai;
 pub mod contract;
 pub mod fakes;
+pub mod faults;
 pub mod fixtures;
 pub mod memory;

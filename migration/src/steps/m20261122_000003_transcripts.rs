@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{
     prelude::*,
-    schema::{pk_uuid, text},
+    schema::{blob, pk_uuid, text},
 };
 
 #[derive(DeriveMigrationName)]
@@ -15,7 +15,7 @@ impl MigrationTrait for Migration {
             .table("transcripts")
             .col(pk_uuid("transcription_id"))
             .col(text("text"))
-            .col(text("body"))
+            .col(blob("body"))
             .foreign_key(&mut super::cascade(("transcripts", "transcription_id"), "transcriptions"))
             .to_owned();
         manager.create_table(table).await

@@ -135,7 +135,8 @@ fn wrong_type(at: String, wanted: &str) -> Fault {
 const MAX_NAME: usize = 64;
 
 /// A JSON pointer (RFC 6901) one step further.
-fn pointer(parent: &str, name: &str) -> String {
+/// A JSON pointer, its last name escaped and shortened.
+pub(crate) fn pointer(parent: &str, name: &str) -> String {
     let short: String = name.chars().take(MAX_NAME).collect();
     format!("{parent}/{}", short.replace('~', "~0").replace('/', "~1"))
 }

@@ -65,8 +65,29 @@ fn own(operation: &str) -> &'static [Answer] {
         "getTranscript" => {
             &[NOT_FOUND, (409, "It is not completed.", &["transcription_not_completed"])]
         }
+        "exportTranscript" => &[
+            (400, "A parameter is doubled.", &["duplicate_parameter"]),
+            (
+                404,
+                "There is no such transcription, or it is another's; or there is no such format.",
+                &["transcription_not_found", "unknown_format"],
+            ),
+            (
+                409,
+                "It is not completed, or nothing in it has a time.",
+                &["transcription_not_completed", "transcript_without_times"],
+            ),
+            (
+                422,
+                "A parameter breaks a rule.",
+                &["validation_failed", "out_of_range", "unknown_parameter"],
+            ),
+        ],
         "cancelTranscription" => {
             &[NOT_FOUND, (409, "It is completed or failed.", &["transcription_already_ended"])]
+        }
+        "hearAssemblyAi" => {
+            &[(404, "The secret belongs to no submission.", &["not_found"]), DATABASE]
         }
         "getReadiness" => &[(503, "The service cannot take work.", &["not_ready", "draining"])],
         _ => &[],
@@ -77,7 +98,8 @@ fn own(operation: &str) -> &'static [Answer] {
 pub(super) fn add(operation: &mut Operation, endpoint: &Endpoint) {
     let id = operation.operation_id.clone().unwrap_or_default();
     let mut answers: Vec<Answer> = Vec::new();
-    if operation.request_body.is_some() {
+    // What a speech engine says is ignored where it cannot be read.
+    if operation.request_body.is_some() && id != "hearAssemblyAi" {
         answers.extend(BODY);
     }
     if endpoint.access == Access::Token {
@@ -93,9 +115,8 @@ pub(super) fn add(operation: &mut Operation, endpoint: &Endpoint) {
             .responses
             .insert(status.to_string(), problem(status, about, codes).into());
     }
-    if endpoint.budget.is_some() {
-        operation.responses.responses.insert("429".to_owned(), too_many().into());
-    }
+    // What no budget counts, the shield in front of everything does.
+    operation.responses.responses.insert("429".to_owned(), too_many().into());
     if id == "getTranscription" {
         let unchanged = Response::new("Nothing has changed since.");
         operation.responses.responses.insert("304".to_owned(), unchanged.into());
@@ -193,6 +214,11 @@ fn headers(response: &mut Response, status: &str, id: &str, endpoint: &Endpoint)
         ("getTranscription", "200" | "304") => {
             add("ETag", "Stands for what is shown.", json!("W/\"5d1c9a7e3b2f4c60\""));
         }
+        ("exportTranscript", "200") => add(
+            "Content-Disposition",
+            "What the file is called: by the title where there is one, else by the identifier.",
+            json!("attachment; filename=\"A talk.srt\"; filename*=UTF-8''A%20talk.srt"),
+        ),
         ("listTranscriptions", "200") => add(
             "Link",
             "The next page, where there is one.",

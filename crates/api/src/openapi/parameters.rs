@@ -1,5 +1,6 @@
 //! The parameters of operations.
 
+use domain::export::Format;
 use serde_json::json;
 use utoipa::openapi::{
     Required,
@@ -22,7 +23,22 @@ pub(super) fn add(operation: &mut Operation, endpoint: &Endpoint) {
                 .build(),
         );
     }
+    if endpoint.pattern.contains("{token}") {
+        let about = "The secret of one submission: 64 hexadecimal digits.";
+        parameters.push(
+            parameter("token", ParameterIn::Path, about, text()).required(Required::True).build(),
+        );
+    }
+    if endpoint.pattern.contains("{format}") {
+        let schema = text().enum_values(Some(Format::ALL.map(Format::as_str)));
+        parameters.push(
+            parameter("format", ParameterIn::Path, "Which format.", schema)
+                .required(Required::True)
+                .build(),
+        );
+    }
     match operation.operation_id.as_deref() {
+        Some("exportTranscript") => parameters.extend(captions()),
         Some("listTranscriptions") => parameters.extend(list()),
         Some("getTranscription") => {
             let about = "The `ETag` of an earlier answer: 304 if nothing has changed since.";
@@ -63,6 +79,36 @@ fn list() -> Vec<Parameter> {
                 .minimum(Some(0))
                 .default(Some(json!(0))),
         ),
+    ]
+}
+
+/// The settings of exports, with the bounds and defaults of the domain.
+fn captions() -> Vec<Parameter> {
+    let query = |name, about, schema| parameter(name, ParameterIn::Query, about, schema).build();
+    let bounded = |schema: ObjectBuilder, least: u8, most: u8, default: u8| {
+        schema.minimum(Some(least)).maximum(Some(most)).default(Some(json!(default)))
+    };
+    let number = || ObjectBuilder::new().schema_type(SchemaType::new(Type::Number));
+    let flag = ObjectBuilder::new().schema_type(SchemaType::new(Type::Boolean));
+    vec![
+        query("chars_per_line", "Most characters on a line.", bounded(integer(), 10, 120, 42)),
+        query("lines", "Most lines in a caption.", bounded(integer(), 1, 4, 2)),
+        query(
+            "max_seconds",
+            "How long a caption may stand; up to three decimals.",
+            bounded(number(), 1, 60, 7),
+        ),
+        query(
+            "min_seconds",
+            "How long a caption stands at least where there is room; not more than `max_seconds`.",
+            bounded(number(), 0, 10, 1),
+        ),
+        query(
+            "chars_per_second",
+            "How fast is read: a caption stands longer where there is room.",
+            bounded(integer(), 5, 100, 20),
+        ),
+        query("speakers", "Whether known speakers are named.", flag.default(Some(json!(true)))),
     ]
 }
 

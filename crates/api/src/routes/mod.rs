@@ -2,7 +2,9 @@
 //! tests go by.
 
 pub(crate) mod accounts;
+pub(crate) mod callbacks;
 pub(crate) mod docs;
+pub(crate) mod exports;
 pub(crate) mod health;
 pub(crate) mod transcriptions;
 
@@ -69,6 +71,18 @@ impl Endpoint {
         endpoint
     }
 
+    /// For speech engines: not counted, since a call that is refused is a call lost.
+    const fn callback(pattern: &'static str, handler: fn(Route) -> Route) -> Self {
+        Self {
+            method: Method::POST,
+            pattern,
+            budget: None,
+            access: Access::Public,
+            described: true,
+            handler,
+        }
+    }
+
     const fn asset(pattern: &'static str, handler: fn(Route) -> Route) -> Self {
         Self {
             method: Method::GET,
@@ -99,7 +113,7 @@ impl Endpoint {
 }
 
 /// Every route of the service.
-pub(crate) static TABLE: [Endpoint; 18] = {
+pub(crate) static TABLE: [Endpoint; 20] = {
     use Endpoint as E;
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -132,11 +146,18 @@ pub(crate) static TABLE: [Endpoint; 18] = {
             r.to(transcriptions::delete)
         }),
         E::token(GET, "/api/transcription/{id}/transcript", BudgetName::TranscriptionGet, |r| {
-            r.to(transcriptions::transcript)
+            r.to(exports::transcript)
         }),
+        E::token(
+            GET,
+            "/api/transcription/{id}/export/{format}",
+            BudgetName::TranscriptionExport,
+            |r| r.to(exports::export),
+        ),
         E::token(POST, "/api/transcription/{id}/cancel", BudgetName::TranscriptionDelete, |r| {
             r.to(transcriptions::cancel)
         }),
+        E::callback("/api/callbacks/assemblyai/{token}", |r| r.to(callbacks::assemblyai)),
     ]
 };
 
@@ -213,6 +234,11 @@ mod tests {
         assert_eq!(pattern("/api/transcription/x"), "/api/transcription/{id}");
         assert_eq!(pattern("/api/transcription/x/cancel"), "/api/transcription/{id}/cancel");
         assert_eq!(pattern("/api/transcription/x/y"), "(none)");
+        assert_eq!(
+            pattern("/api/transcription/x/export/srt"),
+            "/api/transcription/{id}/export/{format}"
+        );
+        assert_eq!(pattern("/api/transcription/x/export/"), "(none)");
         assert_eq!(pattern("/api/transcription//cancel"), "(none)");
         assert_eq!(pattern("/"), "/");
         assert_eq!(pattern("*"), "(none)");
@@ -242,6 +268,8 @@ mod tests {
             "/api/transcription/a%2Fcancel",
             "/api/transcription//cancel",
             "/api/transcription/x/c%61ncel",
+            "/api/transcription/x/export/s%72t",
+            "/api/transcription/x/export/a%2Fb",
             "/docs/..",
             "/docs/%2e%2e",
             "/docs/a%5Cb",
@@ -264,6 +292,8 @@ mod tests {
         assert_eq!(of(Method::POST, "/api/auth/login"), Some(BudgetName::AuthLogin));
         assert_eq!(of(Method::HEAD, "/health"), Some(BudgetName::Health));
         assert_eq!(of(Method::GET, "/docs/swagger-ui.css"), None);
+        assert_eq!(of(Method::POST, "/api/callbacks/assemblyai/x"), None);
+        assert_eq!(of(Method::GET, "/api/callbacks/assemblyai/x"), Some(BudgetName::Default));
     }
 
     #[test]

@@ -18,11 +18,8 @@ use crate::{
     middleware::principal::Caller,
     problem::{ApiError, Fault},
     query::ListQuery,
-    wire::{
-        transcript::TranscriptBody,
-        transcriptions::{
-            TranscriptionBody, TranscriptionItem, TranscriptionPage, TranscriptionRequest,
-        },
+    wire::transcriptions::{
+        TranscriptionBody, TranscriptionItem, TranscriptionPage, TranscriptionRequest,
     },
 };
 
@@ -111,19 +108,6 @@ pub(crate) async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Reads the words, utterances and speakers of a completed transcription
-#[utoipa::path(get, path = "/api/transcription/{id}/transcript", tag = "transcriptions",
-    operation_id = "getTranscript",
-    responses((status = 200, description = "The transcript.", body = TranscriptBody)))]
-pub(crate) async fn transcript(
-    state: web::Data<ApiState>,
-    caller: Caller,
-    id: web::Path<String>,
-) -> Result<web::Json<TranscriptBody>, ApiError> {
-    let found = state.services.transcriptions.transcript(caller.id(), identifier(&id)?).await?;
-    Ok(web::Json(TranscriptBody::from(&found)))
-}
-
 /// Calls a transcription off
 ///
 /// The answer already reads `canceled`; the work winds down behind it. Again is no error.
@@ -184,7 +168,7 @@ fn refused(error: CreateError) -> ApiError {
 }
 
 /// What is not an identifier names nothing.
-fn identifier(text: &str) -> Result<TranscriptionId, ApiError> {
+pub(super) fn identifier(text: &str) -> Result<TranscriptionId, ApiError> {
     // The parser also reads forms without hyphens, in braces and as URN.
     let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
     id.map(TranscriptionId::from_uuid)

@@ -19,7 +19,8 @@ use application::{
         JobStore, Lease, MediaSource, NewSubmission, ObjectStore, PasswordHasher, Pause,
         PollAnswer, PortFailure, Progress, PutError, RateLimiter, Resolution, SpeechError,
         SpeechToText, StepEffects, StoredObject, SubmitAnswer, SubmitRequest, Taken, TickReport,
-        TokenError, TokenIssuer, TranscriptionRepository, UserRepository, Verified, Wanted,
+        TitledTranscript, TokenError, TokenIssuer, TranscriptionRepository, UserRepository,
+        Verified, Wanted,
     },
 };
 use async_trait::async_trait;
@@ -130,8 +131,9 @@ impl TranscriptionRepository for Stub {
         &self,
         _: UserId,
         _: TranscriptionId,
-    ) -> Result<Option<Transcript>, PortFailure> {
-        Ok(self.transcript.lock().unwrap().clone())
+    ) -> Result<Option<TitledTranscript>, PortFailure> {
+        let transcript = self.transcript.lock().unwrap().clone();
+        Ok(transcript.map(|transcript| TitledTranscript { title: None, transcript }))
     }
     async fn list(
         &self,

@@ -4,6 +4,7 @@
 //! every fault.
 
 pub(crate) mod accounts;
+pub(crate) mod callbacks;
 pub(crate) mod health;
 pub(crate) mod problem;
 pub(crate) mod transcript;

@@ -160,6 +160,10 @@ pub(crate) struct TranscriptionLinks {
     /// Its words and speakers, once completed.
     #[schema(example = "/api/transcription/01938e5a-7b3c-7c9e-8f2a-4d5e6f708192/transcript")]
     transcript: String,
+    /// The same in another format; `{format}` stands for `txt`, `srt`, `vtt`, `json`, `md` or
+    /// `tsv`.
+    #[schema(example = "/api/transcription/01938e5a-7b3c-7c9e-8f2a-4d5e6f708192/export/{format}")]
+    exports: String,
     /// Calls it off.
     #[schema(example = "/api/transcription/01938e5a-7b3c-7c9e-8f2a-4d5e6f708192/cancel")]
     cancel: String,
@@ -237,6 +241,7 @@ impl TranscriptionLinks {
         let itself = format!("/api/transcription/{id}");
         Self {
             transcript: format!("{itself}/transcript"),
+            exports: format!("{itself}/export/{{format}}"),
             cancel: format!("{itself}/cancel"),
             itself,
         }

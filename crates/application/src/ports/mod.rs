@@ -34,7 +34,7 @@ pub use speech::{
     Capabilities, PollAnswer, SpeechError, SpeechToText, SubmitAnswer, SubmitRequest, Wanted,
 };
 pub use system::{Clock, Entropy, Ids};
-pub use transcriptions::{Found, TranscriptionRepository};
+pub use transcriptions::{Found, TitledTranscript, TranscriptionRepository};
 pub use users::{InsertUserError, UserRepository};
 
 /// A failure of the outside world that a use case can only report.

@@ -14,6 +14,15 @@ pub struct Found {
     pub text: Option<String>,
 }
 
+/// A transcript, and what its recording is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TitledTranscript {
+    /// The title of the source, where it has one.
+    pub title: Option<String>,
+    /// The transcript.
+    pub transcript: Transcript,
+}
+
 /// Reads transcriptions. Ownership is part of every query: another user's is absent.
 ///
 /// Writing is the business of [`super::JobStore`], because a transcription never changes without
@@ -23,12 +32,13 @@ pub trait TranscriptionRepository: Send + Sync {
     /// Finds one, with its text, in one query.
     async fn find(&self, owner: UserId, id: TranscriptionId) -> Result<Option<Found>, PortFailure>;
 
-    /// Reads the transcript of a completed one; `Ok(None)` where there is none (yet).
+    /// Reads the transcript of a completed one, with its title, in one query; `Ok(None)` where there
+    /// is none (yet).
     async fn transcript(
         &self,
         owner: UserId,
         id: TranscriptionId,
-    ) -> Result<Option<Transcript>, PortFailure>;
+    ) -> Result<Option<TitledTranscript>, PortFailure>;
 
     /// Lists a page, newest first (`created_at`, then `id`, both descending).
     async fn list(

@@ -39,21 +39,21 @@ impl FreeSpace for SystemFreeSpace {
 
 /// What must stay free, and how that is found out.
 #[derive(Clone)]
-pub(super) struct Floor {
-    pub(super) disk: Arc<dyn FreeSpace>,
-    pub(super) min_free_bytes: u64,
+pub(crate) struct Floor {
+    pub(crate) disk: Arc<dyn FreeSpace>,
+    pub(crate) min_free_bytes: u64,
 }
 
 impl Floor {
     /// Room for one body that goes to `folder`, nothing of it there yet.
-    pub(super) fn room(&self, folder: &Path, announced: Option<u64>) -> Room {
+    pub(crate) fn room(&self, folder: &Path, announced: Option<u64>) -> Room {
         Room { floor: self.clone(), folder: folder.to_owned(), announced, next_look: 0 }
     }
 }
 
 /// Room for one body, looked at before its first byte and again after each stretch of it, since
 /// others write to the disk too.
-pub(super) struct Room {
+pub(crate) struct Room {
     floor: Floor,
     folder: PathBuf,
     announced: Option<u64>,
@@ -66,7 +66,7 @@ impl Room {
     ///
     /// # Errors
     /// `local_resource` if it does not fit, or the disk cannot be asked.
-    pub(super) async fn ensure(&mut self, written: u64) -> Result<(), FetchError> {
+    pub(crate) async fn ensure(&mut self, written: u64) -> Result<(), FetchError> {
         if written < self.next_look {
             return Ok(());
         }

@@ -1,10 +1,12 @@
 //! The folder of a job: `<work_dir>/<job id>/`, with `audio` once that is complete, and
-//! `audio.<number>.part` until then.
+//! `audio.<number>.part` until then: a file, or a folder where a program does the fetching. Beside
+//! `audio`, `facts` holds what the source itself said about it, if it did.
 
 use std::{
     io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use application::ports::FetchError;
@@ -12,6 +14,7 @@ use domain::TranscriptionId;
 use tokio::{
     fs::{self, File},
     io::{AsyncWriteExt, BufWriter},
+    time,
 };
 use uuid::Uuid;
 
@@ -22,6 +25,14 @@ pub(super) const AUDIO: &str = "audio";
 
 /// How the name of a file ends that is not complete.
 const PART: &str = ".part";
+
+/// The name of what the source said about a complete file.
+const FACTS: &str = "facts";
+
+/// How often a folder is removed again that somebody still writes to, and how long he is given each
+/// time: a program that was killed takes a moment to be gone.
+const REMOVALS: u32 = 20;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
 
 /// Numbers the attempts of this process: an attempt that was given up, and has not noticed, must
 /// not finish the file of the one that took its place.
@@ -84,10 +95,14 @@ impl JobFolder {
         }
     }
 
+    /// Makes the folder.
+    pub(super) async fn make(&self) -> io::Result<()> {
+        make_private(&self.0).await
+    }
+
     /// An empty file for a new attempt; what a former one left is dropped.
     pub(super) async fn begin(&self) -> Result<Part, FetchError> {
-        let number = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
-        let path = self.0.join(format!("{AUDIO}.{number}{PART}"));
+        let path = self.next_part();
         let begun = async {
             make_private(&self.0).await?;
             self.drop_parts().await?;
@@ -97,15 +112,54 @@ impl JobFolder {
         Ok(Part { path, file: BufWriter::with_capacity(WRITE_BUFFER, file) })
     }
 
+    /// An empty folder for a new attempt; what a former one left is dropped.
+    pub(super) async fn begin_folder(&self) -> Result<PathBuf, FetchError> {
+        let path = self.next_part();
+        let begun = async {
+            make_private(&self.0).await?;
+            self.drop_parts().await?;
+            make_private(&path).await
+        };
+        begun.await.map_err(|error| local("create a folder for audio", &error))?;
+        Ok(path)
+    }
+
+    fn next_part(&self) -> PathBuf {
+        let number = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
+        self.0.join(format!("{AUDIO}.{number}{PART}"))
+    }
+
     async fn drop_parts(&self) -> io::Result<()> {
         let mut entries = fs::read_dir(&self.0).await?;
         while let Some(entry) = entries.next_entry().await? {
-            if entry.file_name().to_string_lossy().ends_with(PART) {
-                // Another attempt, which ends just now, removes its own.
-                if_there(fs::remove_file(entry.path()).await)?;
+            if !entry.file_name().to_string_lossy().ends_with(PART) {
+                continue;
             }
+            // Another attempt, which ends just now, removes its own.
+            if_there(if entry.file_type().await?.is_dir() {
+                remove_tree(&entry.path()).await
+            } else {
+                fs::remove_file(entry.path()).await
+            })?;
         }
         Ok(())
+    }
+
+    /// Takes a file that a program has written in the folder of its attempt as the complete one,
+    /// with what the source said about it.
+    pub(super) async fn adopt(&self, file: &Path, facts: &[u8]) -> Result<(), FetchError> {
+        let adopted = async {
+            // Written first: without `audio` it means nothing.
+            fs::write(self.0.join(FACTS), facts).await?;
+            File::open(file).await?.sync_all().await?;
+            fs::rename(file, self.audio()).await
+        };
+        adopted.await.map_err(|error| local("finish audio", &error))
+    }
+
+    /// What the source said about the complete file.
+    pub(super) async fn facts(&self) -> Option<Vec<u8>> {
+        fs::read(self.0.join(FACTS)).await.ok()
     }
 
     /// Gives a written file its final name, once its bytes are safe from a power cut: what comes
@@ -141,8 +195,21 @@ impl JobFolder {
 
     /// Removes the folder with all that is in it, if it is there.
     pub(super) async fn remove(&self) -> io::Result<()> {
-        if_there(fs::remove_dir_all(&self.0).await)
+        remove_tree(&self.0).await
     }
+}
+
+/// Removes a folder with all that is in it, if it is there.
+pub(super) async fn remove_tree(path: &Path) -> io::Result<()> {
+    for _ in 1..REMOVALS {
+        match fs::remove_dir_all(path).await {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                time::sleep(REMOVAL_PAUSE).await;
+            }
+            removed => return if_there(removed),
+        }
+    }
+    if_there(fs::remove_dir_all(path).await)
 }
 
 /// What is gone already needs no removal.

@@ -2,32 +2,42 @@
 //!
 //! Invariant: `http` holds the only client of the program that follows an address which a user has
 //! named. It connects to nothing that [`AddressPolicy`] has not admitted, and what it fetched goes
-//! nowhere but into the folder.
+//! nowhere but into the folder. `youtube` follows no address of a user: it makes one of an id.
 
 mod address;
 mod body;
-mod disk;
+pub(crate) mod disk;
 mod error;
 mod folder;
 mod http;
 mod probe;
+mod upload;
+mod youtube;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use application::ports::{AudioFile, FetchError, MediaSource, PortFailure, Progress};
 use async_trait::async_trait;
-use domain::{AddressPolicy, FailureCode, MediaUrl, Source, SourceFacts, TranscriptionId};
+use domain::{
+    AddressPolicy, FailureCode, MediaUrl, Source, SourceFacts, TranscriptionId, UploadedFile,
+    YouTubeId,
+};
 use tokio::time;
 
 pub use address::{Resolver, SystemResolver};
 pub use disk::{FreeSpace, SystemFreeSpace};
+pub use youtube::{Version, YouTubeState};
 
+use crate::confinement::Confinement;
 use body::BodyLimits;
 use disk::Floor;
 use error::failed;
 use folder::{JobFolder, WorkDir};
 use http::GuardedHttp;
 use probe::Ffprobe;
+use youtube::{YouTube, YouTubeParts};
+
+use crate::objects::Objects;
 
 /// What a [`MediaLibrary`] needs to know.
 #[derive(Debug, Clone)]
@@ -46,6 +56,12 @@ pub struct MediaConfig {
     pub policy: AddressPolicy,
     /// The program, as a path (not searched on `PATH`); without it recordings are not looked at.
     pub ffprobe: Option<PathBuf>,
+    /// yt-dlp, as a path; without it, or without `ffmpeg`, no video of `YouTube` is fetched.
+    pub ytdlp: Option<PathBuf>,
+    /// The program by which yt-dlp converts sound, as a path.
+    pub ffmpeg: Option<PathBuf>,
+    /// By what these programs are held.
+    pub confinement: Confinement,
     /// How slow the other side may be.
     pub limits: FetchLimits,
 }
@@ -78,15 +94,18 @@ impl Default for FetchLimits {
     }
 }
 
-/// Audio of media files on the web, kept in a folder for each job until the job gives it up.
+/// Audio of media files on the web and of videos on `YouTube`, kept in a folder for each job until
+/// the job gives it up.
 pub struct MediaLibrary {
     work: WorkDir,
     http: GuardedHttp,
+    youtube: YouTube,
     probe: Option<Ffprobe>,
     body: BodyLimits,
     floor: Floor,
     max_seconds: u64,
     total: Duration,
+    uploads: Option<Arc<Objects>>,
 }
 
 impl MediaLibrary {
@@ -104,12 +123,24 @@ impl MediaLibrary {
             max_seconds,
             policy,
             ffprobe,
+            ytdlp,
+            ffmpeg,
+            confinement,
             limits,
         } = config;
+        let probe = |program| Ffprobe::new(program, limits.probe, confinement.clone());
         Self {
             work: WorkDir::new(work_dir),
             http: GuardedHttp::new(policy, resolver, limits.answer),
-            probe: ffprobe.map(|program| Ffprobe::new(program, limits.probe)),
+            probe: ffprobe.map(probe),
+            youtube: YouTube::new(YouTubeParts {
+                ytdlp,
+                ffmpeg,
+                confinement,
+                max_bytes,
+                max_seconds,
+                total: limits.total,
+            }),
             body: BodyLimits {
                 max_bytes,
                 window: limits.pace_window,
@@ -118,7 +149,15 @@ impl MediaLibrary {
             floor: Floor { disk: Arc::new(SystemFreeSpace), min_free_bytes },
             max_seconds,
             total: limits.total,
+            uploads: None,
         }
+    }
+
+    /// The same library, which finds the files that users handed in with `uploads`.
+    #[must_use]
+    pub fn with_uploads(mut self, uploads: Arc<Objects>) -> Self {
+        self.uploads = Some(uploads);
+        self
     }
 
     /// The same library, which measures its disk with `disk` instead of asking the machine.
@@ -128,14 +167,59 @@ impl MediaLibrary {
         self
     }
 
-    async fn fetch_media(
+    /// Whether videos of `YouTube` can be fetched. The first time, and when yt-dlp has changed, this
+    /// asks it for its version, which takes a moment.
+    pub async fn youtube(&self) -> YouTubeState {
+        self.youtube.state().await
+    }
+
+    /// Fetches what `bring` brings, unless it is here already, within [`FetchLimits::total`].
+    async fn fetch_in_time(
         &self,
         folder: &JobFolder,
-        url: &MediaUrl,
+        bring: impl Future<Output = Result<u64, FetchError>>,
+    ) -> Result<AudioFile, FetchError> {
+        if let Ok(fetched) = time::timeout(self.total, self.fetch_here(folder, bring)).await {
+            return fetched;
+        }
+        // It may have been complete, and only not yet looked at.
+        tidied(folder.remove_audio().await);
+        let detail = format!("not done after {} s", self.total.as_secs());
+        Err(failed(FailureCode::SourceUnreachable, detail))
+    }
+
+    /// Fetches the sound of a video, which looks after its time itself: what runs must be ended
+    /// before the folder can be cleared.
+    async fn fetch_youtube(
+        &self,
+        folder: &JobFolder,
+        id: &YouTubeId,
+        progress: &dyn Progress,
     ) -> Result<AudioFile, FetchError> {
         let bytes = match folder.complete().await? {
             Some(bytes) => bytes,
-            None => self.download(folder, url).await?,
+            None => self.youtube.fetch(folder, id, &self.floor, progress).await?,
+        };
+        let looked = self.look_at(folder).await;
+        if looked.is_err() {
+            tidied(folder.remove().await);
+        }
+        let (measured, said) = (looked?, youtube::kept_facts(folder).await);
+        let facts = SourceFacts {
+            title: said.title.or(measured.title),
+            duration_ms: measured.duration_ms.or(said.duration_ms),
+        };
+        Ok(AudioFile { path: folder.audio(), bytes, facts })
+    }
+
+    async fn fetch_here(
+        &self,
+        folder: &JobFolder,
+        bring: impl Future<Output = Result<u64, FetchError>>,
+    ) -> Result<AudioFile, FetchError> {
+        let bytes = match folder.complete().await? {
+            Some(bytes) => bytes,
+            None => bring.await?,
         };
         let looked = self.look_at(folder).await;
         if looked.is_err() {
@@ -151,6 +235,13 @@ impl MediaLibrary {
         let bytes = body::save(answer, &mut part, self.body, room).await?;
         folder.finish(part).await?;
         Ok(bytes)
+    }
+
+    async fn bring(&self, folder: &JobFolder, file: &UploadedFile) -> Result<u64, FetchError> {
+        let Some(objects) = &self.uploads else {
+            return Err(failed(FailureCode::Internal, "nothing here keeps uploads"));
+        };
+        upload::bring(objects, file, folder, self.body.max_bytes, &self.floor).await
     }
 
     async fn look_at(&self, folder: &JobFolder) -> Result<SourceFacts, FetchError> {
@@ -172,26 +263,13 @@ impl MediaSource for MediaLibrary {
         &self,
         job: TranscriptionId,
         source: &Source,
-        _: &dyn Progress,
+        progress: &dyn Progress,
     ) -> Result<AudioFile, FetchError> {
-        let url = match source {
-            Source::Media(url) => url,
-            Source::YouTube(_) => {
-                return Err(failed(FailureCode::YouTubeUnavailable, "nothing here reads YouTube"));
-            }
-            Source::Upload(_) => {
-                return Err(failed(FailureCode::Internal, "nothing here keeps uploads"));
-            }
-        };
         let folder = self.work.of(job);
-        let in_time = time::timeout(self.total, self.fetch_media(&folder, url)).await;
-        let fetched = if let Ok(fetched) = in_time {
-            fetched
-        } else {
-            // It may have been complete, and only not yet looked at.
-            tidied(folder.remove_audio().await);
-            let detail = format!("not done after {} s", self.total.as_secs());
-            Err(failed(FailureCode::SourceUnreachable, detail))
+        let fetched = match source {
+            Source::Media(url) => self.fetch_in_time(&folder, self.download(&folder, url)).await,
+            Source::Upload(file) => self.fetch_in_time(&folder, self.bring(&folder, file)).await,
+            Source::YouTube(id) => self.fetch_youtube(&folder, id, progress).await,
         };
         if fetched.is_err() {
             tidied(folder.remove_empty().await);

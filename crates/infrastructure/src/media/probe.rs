@@ -1,14 +1,13 @@
 //! A look at what came, by `ffprobe` in a process of its own.
 //!
 //! The file is hostile until proven otherwise. The process is told to open no protocol but local
-//! files and no container but the listed ones; it gets no environment, no input, and a time limit;
-//! what it says is data, read up to a cap.
+//! files and no container but the listed ones; it gets no environment, no input, a time limit and
+//! little of the machine; what it says is data, read up to a cap.
 
 use std::{
     ffi::OsStr,
     io,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -19,7 +18,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    process::{Child, Command},
     time,
 };
 
@@ -27,6 +25,7 @@ use super::{
     error::{failed, local},
     folder::AUDIO,
 };
+use crate::confinement::{Confinement, Ending, Limits, Running};
 
 /// The demultiplexers that may see a file, by their names in `FFmpeg`.
 ///
@@ -44,63 +43,69 @@ const CONTAINERS: [&str; 30] = [
 const ENTRIES: &str = "format=format_name,duration:format_tags=title:\
                        stream=codec_type,duration:stream_tags=title";
 
+/// It reads one file and writes none.
+const LIMITS: Limits = Limits {
+    cpu_seconds: 60,
+    memory_bytes: 1 << 30,
+    address_bytes: 4 << 30,
+    file_bytes: 0,
+    open_files: 64,
+    processes: 4,
+    resident_bytes: 1 << 30,
+};
+
 const MAX_STDOUT: u64 = 1_024 * 1_024;
 const MAX_STDERR: u64 = 64 * 1_024;
 const MAX_TITLE_CHARS: usize = 300;
 
 #[derive(Debug)]
 pub(super) struct Ffprobe {
+    confinement: Confinement,
     program: PathBuf,
     limit: Duration,
     missed: AtomicBool,
 }
 
 impl Ffprobe {
-    pub(super) fn new(program: PathBuf, limit: Duration) -> Self {
+    pub(super) fn new(program: PathBuf, limit: Duration, confinement: Confinement) -> Self {
         // The process runs in another folder, where a relative path would mean something else.
         let program = std::path::absolute(&program).unwrap_or(program);
-        Self { program, limit, missed: AtomicBool::new(false) }
+        Self { confinement, program, limit, missed: AtomicBool::new(false) }
     }
 
     /// What is known of the complete file in `folder`; nothing where the program is gone.
     pub(super) async fn look_at(&self, folder: &Path) -> Result<SourceFacts, FetchError> {
-        let child = match self.start(folder) {
-            Ok(child) => child,
-            Err(error) if is_missing(&error) => {
-                self.warn_once(&error);
-                return Ok(SourceFacts::default());
-            }
+        let running = match self.start(folder) {
+            Ok(running) => running,
+            Err(error) if is_missing(&error) => return Ok(self.without(&error)),
             Err(error) => return Err(local("start ffprobe", &error)),
         };
         // Real recordings take well under a second. Neither the file nor a busy machine can be
         // told guilty, so it is a time-out: tried again a few times, and said as it is.
-        let said = time::timeout(self.limit, listen(child)).await.map_err(|_| {
+        let said = time::timeout(self.limit, listen(running)).await.map_err(|_| {
             failed(FailureCode::StageTimeout, format!("ffprobe ran for {:?}", self.limit))
         })?;
-        understand(&said.map_err(|error| local("run ffprobe", &error))?)
+        let said = said.map_err(|error| local("run ffprobe", &error))?;
+        if said.ending == Ending::NotStarted {
+            return Ok(self.without(&io::Error::from(io::ErrorKind::NotFound)));
+        }
+        understand(&said)
     }
 
-    fn start(&self, folder: &Path) -> io::Result<Child> {
-        let mut command = Command::new(&self.program);
+    fn start(&self, folder: &Path) -> io::Result<Running> {
+        let mut command = self.confinement.command(&self.program, &LIMITS);
         command
             .args(["-v", "error", "-protocol_whitelist", "file,pipe"])
             .args(["-format_whitelist", &CONTAINERS.join(",")])
             .args(["-print_format", "json", "-show_entries"])
             .arg(ENTRIES)
             .args([OsStr::new("-i"), OsStr::new(AUDIO)])
-            .current_dir(folder)
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        // Ctrl-C in a terminal is for the service, which finishes or drops its work itself.
-        #[cfg(unix)]
-        command.process_group(0);
-        command.spawn()
+            .current_dir(folder);
+        self.confinement.start(command)
     }
 
-    fn warn_once(&self, error: &io::Error) {
+    /// What is known where the program is gone, which the log says once.
+    fn without(&self, error: &io::Error) -> SourceFacts {
         if !self.missed.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 event = "ffprobe_missing",
@@ -108,6 +113,7 @@ impl Ffprobe {
                 "ffprobe cannot be started: recordings are not looked at before they are sent"
             );
         }
+        SourceFacts::default()
     }
 }
 
@@ -116,21 +122,21 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 struct Said {
-    status: ExitStatus,
+    ending: Ending,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
 
-/// Waits for the end of `child`. What it says beyond the caps is read, so that it does not block,
-/// and dropped.
-async fn listen(mut child: Child) -> io::Result<Said> {
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (stdout, stderr, status) = tokio::try_join!(
+/// Waits for the end of the program. What it says beyond the caps is read, so that it does not
+/// block, and dropped.
+async fn listen(mut running: Running) -> io::Result<Said> {
+    let (stdout, stderr) = running.outputs();
+    let (stdout, stderr, ending) = tokio::try_join!(
         read_capped(stdout, MAX_STDOUT),
         read_capped(stderr, MAX_STDERR),
-        child.wait()
+        running.ended()
     )?;
-    Ok(Said { status, stdout, stderr })
+    Ok(Said { ending, stdout, stderr })
 }
 
 async fn read_capped(pipe: Option<impl AsyncRead + Unpin>, cap: u64) -> io::Result<Vec<u8>> {
@@ -142,28 +148,16 @@ async fn read_capped(pipe: Option<impl AsyncRead + Unpin>, cap: u64) -> io::Resu
 }
 
 fn understand(said: &Said) -> Result<SourceFacts, FetchError> {
-    if stopped_from_outside(said.status) {
-        return Err(failed(FailureCode::LocalResource, format!("ffprobe: {}", said.status)));
+    if said.ending.is_from_outside() {
+        return Err(failed(FailureCode::LocalResource, format!("ffprobe: {:?}", said.ending)));
     }
     let no_audio = |why: &str| failed(FailureCode::NoAudio, format!("ffprobe: {why}"));
-    if !said.status.success() {
+    if said.ending != Ending::Code(0) {
         return Err(no_audio(&String::from_utf8_lossy(&said.stderr)));
     }
     let report: Report = serde_json::from_slice(&said.stdout)
         .map_err(|_| no_audio("its answer cannot be understood"))?;
     report.facts().map_err(no_audio)
-}
-
-/// Whether the operator, the service manager or a lack of memory ended the process. A process that
-/// dies of any other signal was killed by the file.
-fn stopped_from_outside(status: ExitStatus) -> bool {
-    const HUP: i32 = 1;
-    const INT: i32 = 2;
-    const QUIT: i32 = 3;
-    const KILL: i32 = 9;
-    const TERM: i32 = 15;
-    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    matches!(signal, Some(HUP | INT | QUIT | KILL | TERM))
 }
 
 #[derive(Debug, Deserialize)]

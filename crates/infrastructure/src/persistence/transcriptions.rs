@@ -1,11 +1,9 @@
 //! What users see, in `SQLite`. Every query names the owner.
 
-use application::ports::{Found, PortFailure, TranscriptionRepository};
+use application::ports::{Found, PortFailure, TitledTranscript, TranscriptionRepository};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{
-    Cursor, ListFilter, Page, PageRequest, Transcript, Transcription, TranscriptionId, UserId,
-};
+use domain::{Cursor, ListFilter, Page, PageRequest, Transcription, TranscriptionId, UserId};
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, JoinType, PaginatorTrait,
     QueryFilter, QueryOrder, QueryResult, QuerySelect, RelationDef, Select,
@@ -43,14 +41,18 @@ impl TranscriptionRepository for SqliteStore {
         &self,
         owner: UserId,
         id: TranscriptionId,
-    ) -> Result<Option<Transcript>, PortFailure> {
+    ) -> Result<Option<TitledTranscript>, PortFailure> {
         bounded("transcriptions.transcript", async {
             let found = transcripts::Entity::find_by_id(id.as_uuid())
                 .join(JoinType::InnerJoin, to_transcript().rev())
                 .filter(Column::UserId.eq(owner.as_uuid()))
+                .column_as(Column::Title, "title")
+                .into_model::<WithTitle>()
                 .one(self.reader.db())
                 .await?;
-            Ok::<_, Stop<PortFailure>>(found.map(transcript_rows::restore).transpose()?)
+            let Some(WithTitle { row, title }) = found else { return Ok(None) };
+            let transcript = transcript_rows::restore(row)?;
+            Ok::<_, Stop<PortFailure>>(Some(TitledTranscript { title, transcript }))
         })
         .await
     }
@@ -146,6 +148,19 @@ impl FromQueryResult for WithText {
     fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         let row = Model::from_query_result(result, prefix)?;
         Ok(Self { row, text: result.try_get(prefix, "transcript_text")? })
+    }
+}
+
+/// A row of the same join, from the other side.
+struct WithTitle {
+    row: transcripts::Model,
+    title: Option<String>,
+}
+
+impl FromQueryResult for WithTitle {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let row = transcripts::Model::from_query_result(result, prefix)?;
+        Ok(Self { row, title: result.try_get(prefix, "title")? })
     }
 }
 

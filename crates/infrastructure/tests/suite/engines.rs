@@ -2,6 +2,7 @@
 
 mod answers;
 mod fake;
+mod finding;
 mod happy_path;
 mod limits;
 mod mock;
@@ -66,6 +67,8 @@ fn hasty(fake: &FakeAssemblyAi) -> AssemblyAi {
         poll: BRIEF,
         result: BRIEF,
         erase: BRIEF,
+        list: BRIEF,
+        find: BRIEF,
     };
     engine_with(config)
 }

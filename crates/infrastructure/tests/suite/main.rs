@@ -1,5 +1,6 @@
 //! The adapters against the contracts of their ports, and against the world they adapt.
 
+mod ambiguous;
 mod contracts;
 mod engines;
 mod limits;
@@ -7,3 +8,4 @@ mod media;
 mod persistence;
 mod poisoned;
 mod security;
+mod sweep;

@@ -1,18 +1,26 @@
 //! The effective settings as the environment would write them, secrets hidden.
 
+use std::path::PathBuf;
+
 use application::{BudgetName, limits::Quotas};
 
 use super::{CorsOrigins, EngineChoice, SecretKey, Settings};
 
 /// What is shown of a secret that is set.
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
 impl Settings {
     /// Every setting as a line `NAME=value`, in the order of the documentation. A secret is shown
     /// as `***`, one that the service makes itself as `(generated)`, and an absent value as
     /// nothing.
     pub fn describe(&self) -> String {
-        let groups = [self.service(), self.serving(), self.guarding(), self.working()];
+        let groups = [
+            self.service(),
+            self.serving(),
+            self.guarding(),
+            self.working(),
+            self.uploads.describe(),
+        ];
         let lines = groups.into_iter().flatten().map(|(name, value)| format!("{name}={value}\n"));
         lines.collect()
     }
@@ -70,20 +78,28 @@ impl Settings {
             EngineChoice::AssemblyAi { .. } => HIDDEN,
         };
         let base_url = engine.assemblyai_base_url.as_str().trim_end_matches('/');
-        let ffprobe = media.ffprobe.as_ref().map(|path| path.display().to_string());
+        let public_url = engine.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
+        let program = |found: &Option<PathBuf>| {
+            found.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+        };
         vec![
             ("ENGINE", engine.choice.as_str().to_owned()),
             ("ASSEMBLYAI_API_KEY", api_key.to_owned()),
             ("ASSEMBLYAI_BASE_URL", base_url.to_owned()),
             ("ASSEMBLYAI_MODELS", engine.assemblyai_models.join(",")),
+            ("PUBLIC_URL", public_url.unwrap_or_default().to_owned()),
             ("MOCK_DELAY_MS", engine.mock_delay.as_millis().to_string()),
             ("JOB_CONCURRENCY", jobs.concurrency.to_string()),
             ("JOB_LEASE_SECONDS", jobs.lease.as_secs().to_string()),
             ("PROVIDER_CONCURRENCY", jobs.provider_concurrency.to_string()),
+            ("SUBMISSION_SETTLE_SECONDS", jobs.settle.as_secs().to_string()),
+            ("ERASE_PROVIDER_COPIES", jobs.erase_provider_copies.to_string()),
             ("MEDIA_MAX_BYTES", media.max_bytes.to_string()),
             ("MEDIA_MAX_SECONDS", media.max_duration.as_secs().to_string()),
             ("MEDIA_ALLOWED_NETWORKS", joined(&media.allowed_networks)),
-            ("FFPROBE_PATH", ffprobe.unwrap_or_default()),
+            ("FFPROBE_PATH", program(&media.ffprobe)),
+            ("YTDLP_PATH", program(&media.ytdlp)),
+            ("FFMPEG_PATH", program(&media.ffmpeg)),
         ]
     }
 }

@@ -18,6 +18,8 @@ pub struct EngineSettings {
     pub assemblyai_base_url: Url,
     /// `ASSEMBLYAI_MODELS`, the preferred first.
     pub assemblyai_models: Vec<String>,
+    /// `PUBLIC_URL`: where AssemblyAI calls back, if it can.
+    pub public_url: Option<Url>,
 }
 
 /// The engine that is used.
@@ -91,11 +93,17 @@ impl EngineSettings {
         if models.as_ref().is_some_and(Vec::is_empty) {
             reader.fault("ASSEMBLYAI_MODELS", "must name at least one model");
         }
+        let public_url = reader.optional("PUBLIC_URL", values::base_url);
+        if public_url.as_ref().is_some_and(|url| url.scheme() != "https") {
+            let problem = "is not https: whoever reads along could call back, too";
+            reader.refuse_in_production("PUBLIC_URL", problem);
+        }
         Some(Self {
             choice: choice?,
             mock_delay: Duration::from_millis(delay?),
             assemblyai_base_url: base_url?,
             assemblyai_models: models?,
+            public_url,
         })
     }
 }

@@ -210,6 +210,10 @@ pub struct JobSettings {
     pub lease: Duration,
     /// `PROVIDER_CONCURRENCY`: jobs at AssemblyAI at once, over all processes.
     pub provider_concurrency: u32,
+    /// `SUBMISSION_SETTLE_SECONDS`: how long a submission whose answer was lost is looked for.
+    pub settle: Duration,
+    /// `ERASE_PROVIDER_COPIES`: whether AssemblyAI's copy goes once the transcript is stored.
+    pub erase_provider_copies: bool,
 }
 
 impl JobSettings {
@@ -217,10 +221,14 @@ impl JobSettings {
         let concurrency = reader.required("JOB_CONCURRENCY", values::number(1..=1_000));
         let lease = reader.required("JOB_LEASE_SECONDS", values::number(1..=3_600));
         let provider = reader.required("PROVIDER_CONCURRENCY", values::number(1..=100_000));
+        let settle = reader.required("SUBMISSION_SETTLE_SECONDS", values::number(1..=86_400));
+        let erase = reader.required("ERASE_PROVIDER_COPIES", values::truth);
         Some(Self {
             concurrency: u32::try_from(concurrency?).ok()?,
             lease: Duration::from_secs(lease?),
             provider_concurrency: u32::try_from(provider?).ok()?,
+            settle: Duration::from_secs(settle?),
+            erase_provider_copies: erase?,
         })
     }
 }
@@ -237,6 +245,10 @@ pub struct MediaSettings {
     /// `FFPROBE_PATH`; once [`super::Settings::read`] has looked for it, the program itself, or
     /// `None` when there is none.
     pub ffprobe: Option<PathBuf>,
+    /// `YTDLP_PATH`, likewise.
+    pub ytdlp: Option<PathBuf>,
+    /// `FFMPEG_PATH`, likewise.
+    pub ffmpeg: Option<PathBuf>,
 }
 
 impl MediaSettings {
@@ -244,12 +256,16 @@ impl MediaSettings {
         let max_bytes = reader.required("MEDIA_MAX_BYTES", values::bytes);
         let seconds = reader.required("MEDIA_MAX_SECONDS", values::number(1..=360_000));
         let allowed_networks = reader.list("MEDIA_ALLOWED_NETWORKS", values::network);
-        let ffprobe = reader.text("FFPROBE_PATH").map(PathBuf::from);
+        let program = |name: &str| reader.text(name).map(PathBuf::from);
+        let (ffprobe, ytdlp) = (program("FFPROBE_PATH"), program("YTDLP_PATH"));
+        let ffmpeg = program("FFMPEG_PATH");
         Some(Self {
             max_bytes: max_bytes?,
             max_duration: Duration::from_secs(seconds?),
             allowed_networks: allowed_networks?,
             ffprobe,
+            ytdlp,
+            ffmpeg,
         })
     }
 }

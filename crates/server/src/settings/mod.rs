@@ -12,6 +12,7 @@ mod programs;
 mod reader;
 mod secret_key;
 mod sources;
+mod uploads;
 mod values;
 
 use std::{fmt, path::PathBuf};
@@ -22,12 +23,13 @@ pub use groups::{
 };
 pub use secret_key::SecretKey;
 pub use sources::Sources;
+pub use uploads::UploadSettings;
 pub use values::{CorsOrigins, FloodLimit};
 
 use reader::Reader;
 
 /// Every setting of this version.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 43] = [
     "ENVIRONMENT",
     "CONFIG_DIR",
     "APP_NAME",
@@ -51,25 +53,30 @@ const NAMES: [&str; 31] = [
     "ASSEMBLYAI_API_KEY",
     "ASSEMBLYAI_BASE_URL",
     "ASSEMBLYAI_MODELS",
+    "PUBLIC_URL",
     "MOCK_DELAY_MS",
     "JOB_CONCURRENCY",
     "JOB_LEASE_SECONDS",
     "PROVIDER_CONCURRENCY",
+    "SUBMISSION_SETTLE_SECONDS",
+    "ERASE_PROVIDER_COPIES",
     "MEDIA_MAX_BYTES",
     "MEDIA_MAX_SECONDS",
     "MEDIA_ALLOWED_NETWORKS",
     "FFPROBE_PATH",
+    "UPLOAD_QUOTA_BYTES",
+    "OBJECT_STORE_URL",
+    "OBJECT_STORE_ENDPOINT",
+    "OBJECT_STORE_REGION",
+    "OBJECT_STORE_ACCESS_KEY_ID",
+    "OBJECT_STORE_SECRET_ACCESS_KEY",
+    "OBJECT_STORE_ALLOW_HTTP",
+    "YTDLP_PATH",
+    "FFMPEG_PATH",
 ];
 
 /// Settings of other versions: to set one is no fault, but it does nothing here.
-const UNUSED: [&str; 6] = [
-    "REDIS_URL",
-    "METRICS_TOKEN",
-    "PUBLIC_URL",
-    "YTDLP_PATH",
-    "FFMPEG_PATH",
-    "REFRESH_TOKEN_EXPIRE_DAYS",
-];
+const UNUSED: [&str; 3] = ["REDIS_URL", "METRICS_TOKEN", "REFRESH_TOKEN_EXPIRE_DAYS"];
 
 /// Where the service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +129,8 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// What may be fetched.
     pub media: MediaSettings,
+    /// What users may hand in.
+    pub uploads: UploadSettings,
     /// What is allowed but should be said at start.
     pub warnings: Vec<String>,
 }
@@ -133,8 +142,21 @@ impl Settings {
     /// [`SettingsError`] with every fault.
     pub fn read() -> Result<Self, SettingsError> {
         let mut settings = Self::load(&Sources::read())?;
-        let ffprobe = settings.media.ffprobe.as_deref();
-        settings.media.ffprobe = programs::resolve("FFPROBE_PATH", ffprobe, "ffprobe")?;
+        let media = &mut settings.media;
+        let mut faults = Vec::new();
+        for (name, program, default) in [
+            ("FFPROBE_PATH", &mut media.ffprobe, "ffprobe"),
+            ("YTDLP_PATH", &mut media.ytdlp, "yt-dlp"),
+            ("FFMPEG_PATH", &mut media.ffmpeg, "ffmpeg"),
+        ] {
+            match programs::resolve(name, program.as_deref(), default) {
+                Ok(found) => *program = found,
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(SettingsError { faults });
+        }
         Ok(settings)
     }
 
@@ -164,6 +186,7 @@ impl Settings {
         let engine = EngineSettings::gather(reader);
         let jobs = JobSettings::gather(reader);
         let media = MediaSettings::gather(reader);
+        let uploads = UploadSettings::gather(reader);
         reader.warn_of_unused();
         Some(Self {
             environment: reader.environment,
@@ -176,6 +199,7 @@ impl Settings {
             engine: engine?,
             jobs: jobs?,
             media: media?,
+            uploads: uploads?,
             warnings: Vec::new(),
         })
     }

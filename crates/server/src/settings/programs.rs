@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Fault, SettingsError};
+use super::Fault;
 
 /// The program that the setting `name` chooses, or `default` where it chooses none; `None` when
 /// that is not installed. A bare name is looked for on `PATH`, as a shell does it.
@@ -16,7 +16,7 @@ pub(super) fn resolve(
     name: &str,
     chosen: Option<&Path>,
     default: &str,
-) -> Result<Option<PathBuf>, SettingsError> {
+) -> Result<Option<PathBuf>, Fault> {
     let Some(chosen) = chosen else { return Ok(find(Path::new(default))) };
     find(chosen).map(Some).ok_or_else(|| {
         let problem = if is_bare(chosen) {
@@ -24,8 +24,7 @@ pub(super) fn resolve(
         } else {
             "must be the path of a program: there is none that can be run"
         };
-        let fault = Fault { name: name.to_owned(), problem: problem.to_owned() };
-        SettingsError { faults: vec![fault] }
+        Fault { name: name.to_owned(), problem: problem.to_owned() }
     })
 }
 

@@ -41,6 +41,11 @@ pub(super) fn number(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64,
     }
 }
 
+/// `true` or `false`.
+pub(super) fn truth(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
+}
+
 /// A number of bytes: `1048576`, `500MB`, `2GiB`.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -37,7 +37,7 @@ impl Operation {
 
     /// A path that reaches it.
     fn path(&self) -> String {
-        self.pattern.replace("{id}", NOBODY)
+        self.pattern.replace("{id}", NOBODY).replace("{token}", &"0".repeat(64))
     }
 }
 
@@ -103,7 +103,9 @@ async fn what_is_not_described_is_not_there() {
         (Method::GET, "/api/transcription/x/export/srt"),
         (Method::GET, "/api/transcription/x/events"),
         (Method::POST, "/api/transcription/x/retry"),
-        (Method::POST, "/api/callbacks/assemblyai/x"),
+        (Method::POST, "/api/callbacks/x"),
+        (Method::POST, "/api/callbacks/assemblyai"),
+        (Method::POST, "/api/callbacks/assemblyai/x/y"),
         (Method::GET, "/api"),
         (Method::GET, "/api/auth"),
         (Method::GET, "/docs/x"),

@@ -3,6 +3,7 @@
 mod accounts;
 mod app;
 mod bad_inputs;
+mod callbacks;
 mod failing_parts;
 mod guards;
 mod limits;

@@ -10,6 +10,7 @@ mod guard;
 use std::{path::Path, sync::Arc};
 
 use infrastructure::{
+    confinement::Confinement,
     engines::assemblyai::{AssemblyAi, AssemblyAiConfig},
     media::{FetchLimits, MediaConfig, MediaLibrary, Resolver, SystemResolver},
 };
@@ -38,6 +39,9 @@ async fn service(directory: &Path, fake: &FakeAssemblyAi, names: Arc<dyn Resolve
         max_seconds: 3_600,
         policy: loopback_policy(),
         ffprobe: None,
+        ytdlp: None,
+        ffmpeg: None,
+        confinement: Confinement::none(),
         limits: FetchLimits::default(),
     };
     let config = AssemblyAiConfig::new(

@@ -42,7 +42,7 @@ pub(super) async fn list(
 }
 
 fn page(shared: &Shared, query: &Query) -> Value {
-    let limit = query.limit.unwrap_or(10);
+    let limit = query.limit.unwrap_or(10).min(shared.options.page);
     let mut jobs = shared.jobs();
     jobs.reverse();
     jobs.retain(|job| shown(job, query));

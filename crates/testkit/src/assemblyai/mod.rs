@@ -49,6 +49,10 @@ pub struct FakeOptions {
     pub serve_fixtures: bool,
     /// How long it waits between two attempts to call back.
     pub webhook_pause: Duration,
+    /// How long the list does not show a job that was accepted.
+    pub list_lag: Duration,
+    /// The most jobs on one page of the list, whatever is asked for.
+    pub page: usize,
 }
 
 impl Default for FakeOptions {
@@ -61,6 +65,8 @@ impl Default for FakeOptions {
             ledger: None,
             serve_fixtures: false,
             webhook_pause: Duration::from_secs(10),
+            list_lag: Duration::ZERO,
+            page: 200,
         }
     }
 }
@@ -144,6 +150,16 @@ impl FakeAssemblyAi {
     /// Changes how long jobs accepted from now on take.
     pub fn set_processing(&self, processing: Duration) {
         self.shared.set_processing(processing);
+    }
+
+    /// Changes how long the list does not show jobs accepted from now on.
+    pub fn set_list_lag(&self, list_lag: Duration) {
+        self.shared.set_list_lag(list_lag);
+    }
+
+    /// Lets the list show every job that was accepted so far.
+    pub fn catch_up(&self) {
+        self.shared.catch_up();
     }
 
     /// Serves until the process ends.

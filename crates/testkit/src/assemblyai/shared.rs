@@ -56,6 +56,7 @@ struct Memory {
     faults: BTreeMap<Endpoint, VecDeque<Fault>>,
     requests: BTreeMap<Endpoint, usize>,
     processing: Duration,
+    list_lag: Duration,
     file: Option<File>,
 }
 
@@ -80,6 +81,7 @@ impl Shared {
             faults: BTreeMap::new(),
             requests: BTreeMap::new(),
             processing: options.processing,
+            list_lag: options.list_lag,
             file,
         };
         Ok(Self { options, base_url, memory: Mutex::new(memory) })
@@ -95,6 +97,16 @@ impl Shared {
 
     pub(super) fn set_processing(&self, processing: Duration) {
         self.memory().processing = processing;
+    }
+
+    pub(super) fn set_list_lag(&self, list_lag: Duration) {
+        self.memory().list_lag = list_lag;
+    }
+
+    pub(super) fn catch_up(&self) {
+        let mut memory = self.memory();
+        memory.list_lag = Duration::ZERO;
+        memory.jobs.iter_mut().for_each(|job| job.list_lag = Duration::ZERO);
     }
 
     /// Counts a request and takes the fault that it meets.
@@ -141,13 +153,15 @@ impl Shared {
         let mut memory = self.memory();
         let audio_url =
             params.get("audio_url").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let upload = memory.uploads.iter().find(|upload| upload.url == audio_url).cloned();
+        // An upload goes with the job that was made of it.
+        let gone = memory.jobs.iter().any(|job| job.deleted && job.audio_url == audio_url);
+        let upload = memory.uploads.iter().find(|upload| upload.url == audio_url && !gone).cloned();
         let job = Job {
             id: random_uuid(),
             accepted: Instant::now(),
             created: now(),
             processing: memory.processing,
-            list_lag: if let Some(Fault::ListLag(lag)) = fault { *lag } else { Duration::ZERO },
+            list_lag: if let Some(Fault::ListLag(lag)) = fault { *lag } else { memory.list_lag },
             ending: match fault {
                 Some(Fault::JobError { text }) => Ending::Error(text.clone()),
                 _ => ending(upload.as_ref(), &audio_url),

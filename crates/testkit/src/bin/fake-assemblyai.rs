@@ -29,6 +29,10 @@ struct Arguments {
     #[arg(long, default_value_t = 3000)]
     processing_ms: u64,
 
+    /// How long the list does not show an accepted job, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    list_lag_ms: u64,
+
     /// A file that gets one line of JSON for each accepted job.
     #[arg(long)]
     ledger: Option<PathBuf>,
@@ -44,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         address: (arguments.host, arguments.port).into(),
         api_key: arguments.api_key,
         processing: Duration::from_millis(arguments.processing_ms),
+        list_lag: Duration::from_millis(arguments.list_lag_ms),
         ledger: arguments.ledger,
         serve_fixtures: arguments.serve_fixtures,
         ..FakeOptions::default()

@@ -34,8 +34,10 @@ pub async fn a_text_is_there_once_it_is_completed(stores: &Stores) {
     stores.complete(&waiting.lease).await;
     let after = repository.find(owner, id).await.expect("it is read").expect("it is there");
     assert_eq!(after.text, Some(a_transcript().text));
-    let transcript = repository.transcript(owner, id).await.expect("it is read");
-    assert_eq!(transcript, Some(a_transcript()));
+    let read = repository.transcript(owner, id).await.expect("it is read").expect("it is there");
+    assert_eq!(read.transcript, a_transcript());
+    assert!(read.title.is_some());
+    assert_eq!(read.title, after.transcription.parts().facts.title);
 }
 
 /// Newest first, however fine the difference, and by identifier within one instant.

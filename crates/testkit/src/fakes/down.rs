@@ -5,15 +5,15 @@ use std::time::Duration;
 use application::ports::{
     Budget, CancelOutcome, ClaimRequest, Claimed, CommitError, DuePoll, EnqueueError, Erasure,
     Found, InsertUserError, IntentError, JobStore, Lease, NewSubmission, Pause, PortFailure,
-    RateLimiter, Resolution, StepEffects, Taken, TickReport, TranscriptionRepository,
-    UserRepository,
+    RateLimiter, Resolution, StepEffects, Taken, TickReport, TitledTranscript,
+    TranscriptionRepository, UserRepository,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     CallbackDigest, Email, Epoch, FailureCode, ListFilter, Outcome, Page, PageRequest,
-    PasswordDigest, PollStep, Step, Submission, SubmissionId, Transcript, Transcription,
-    TranscriptionId, User, UserId, WorkerId,
+    PasswordDigest, PollStep, Step, Submission, SubmissionId, Transcription, TranscriptionId, User,
+    UserId, WorkerId,
 };
 use uuid::Uuid;
 
@@ -60,7 +60,7 @@ impl TranscriptionRepository for Down {
         &self,
         _: UserId,
         _: TranscriptionId,
-    ) -> Result<Option<Transcript>, PortFailure> {
+    ) -> Result<Option<TitledTranscript>, PortFailure> {
         down("transcriptions.transcript")
     }
 

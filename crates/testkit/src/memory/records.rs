@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 
 use application::ports::{
-    Found, InsertUserError, PortFailure, TranscriptionRepository, UserRepository,
+    Found, InsertUserError, PortFailure, TitledTranscript, TranscriptionRepository, UserRepository,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    Cursor, Email, ListFilter, Page, PageRequest, PasswordDigest, Transcript, Transcription,
-    TranscriptionId, User, UserId, UserParts,
+    Cursor, Email, ListFilter, Page, PageRequest, PasswordDigest, Transcription, TranscriptionId,
+    User, UserId, UserParts,
 };
 
 use super::{InMemoryStore, state::State};
@@ -66,9 +66,13 @@ impl TranscriptionRepository for InMemoryStore {
         &self,
         owner: UserId,
         id: TranscriptionId,
-    ) -> Result<Option<Transcript>, PortFailure> {
+    ) -> Result<Option<TitledTranscript>, PortFailure> {
         let state = self.lock();
-        Ok(state.owned(owner, id).and_then(|_| state.transcripts.get(&id)).cloned())
+        let found = state.owned(owner, id).zip(state.transcripts.get(&id));
+        Ok(found.map(|(transcription, transcript)| TitledTranscript {
+            title: transcription.parts().facts.title.clone(),
+            transcript: transcript.clone(),
+        }))
     }
 
     async fn list(

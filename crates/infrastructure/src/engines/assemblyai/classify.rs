@@ -12,6 +12,7 @@ use super::http::Reply;
 pub(super) enum Call {
     Upload,
     Submit,
+    List,
     Poll,
     Result,
     Erase,
@@ -23,6 +24,7 @@ impl Call {
         match self {
             Self::Upload => "upload",
             Self::Submit => "submit",
+            Self::List => "list",
             Self::Poll => "poll",
             Self::Result => "result",
             Self::Erase => "erase",
@@ -131,7 +133,7 @@ fn bad_request(call: Call, words: &str) -> FailureCode {
     let known = meaning(words);
     match call {
         // A job that was paid for is not given up over a question that was put badly.
-        Call::Poll | Call::Result | Call::Erase => known
+        Call::List | Call::Poll | Call::Result | Call::Erase => known
             .filter(|code| *code == FailureCode::ProviderPaymentRequired)
             .unwrap_or(FailureCode::ProviderProtocol),
         Call::Upload if words.contains("try again") => FailureCode::ProviderUnavailable,

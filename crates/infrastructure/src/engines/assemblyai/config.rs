@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::CallbackToken;
 use reqwest::{header::HeaderValue, redirect, retry};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -18,6 +19,10 @@ pub struct AssemblyAiConfig {
     pub api_key: SecretString,
     /// The models to use, the preferred one first.
     pub models: Vec<String>,
+    /// Where the service is reached from outside: AssemblyAI calls back there, and whoever can
+    /// read along on the way has the tokens, so it should be https. `None` where it cannot be
+    /// reached; then nobody is called back.
+    pub public_url: Option<Url>,
     /// How long each call may take.
     pub deadlines: Deadlines,
 }
@@ -38,6 +43,10 @@ pub struct Deadlines {
     pub result: Duration,
     /// Erasing a job.
     pub erase: Duration,
+    /// Reading one page of the list of jobs.
+    pub list: Duration,
+    /// Looking for lost submissions, all pages together. The caller may be less patient.
+    pub find: Duration,
 }
 
 impl Default for Deadlines {
@@ -49,6 +58,8 @@ impl Default for Deadlines {
             poll: Duration::from_secs(30),
             result: Duration::from_secs(50),
             erase: Duration::from_secs(30),
+            list: Duration::from_secs(20),
+            find: Duration::from_mins(4),
         }
     }
 }
@@ -65,6 +76,9 @@ pub enum ConfigError {
     /// None, or an empty name.
     #[error("at least one model must be named, and none may be empty")]
     Models,
+    /// Neither http nor https, or with a user, a query or a fragment in it.
+    #[error("the public URL must be http or https, without user, query and fragment")]
+    PublicUrl,
     /// No HTTP client can be had, for instance for want of root certificates.
     #[error("the HTTP client cannot be built")]
     Client(#[source] reqwest::Error),
@@ -73,10 +87,15 @@ pub enum ConfigError {
 impl AssemblyAiConfig {
     /// A configuration with the usual deadlines.
     pub fn new(base_url: Url, api_key: SecretString, models: Vec<String>) -> Self {
-        Self { base_url, api_key, models, deadlines: Deadlines::default() }
+        Self { base_url, api_key, models, public_url: None, deadlines: Deadlines::default() }
     }
 
-    /// Checks everything and builds what makes the calls.
+    /// Where submissions are called back.
+    pub(super) fn callbacks(&self) -> Result<Option<Callbacks>, ConfigError> {
+        self.public_url.as_ref().map(Callbacks::below).transpose()
+    }
+
+    /// Checks everything else and builds what makes the calls.
     ///
     /// No call is retried, redirected, or sent through a proxy named by the environment: each of
     /// these could hand the key or a paid request to someone else, or make it twice. No connection
@@ -108,5 +127,32 @@ impl AssemblyAiConfig {
             .build()
             .map_err(ConfigError::Client)?;
         Ok(Caller::new(client, self.base_url.clone(), key))
+    }
+}
+
+/// Where submissions are called back.
+pub(super) struct Callbacks(Url);
+
+impl Callbacks {
+    /// The address below that of the service.
+    fn below(public_url: &Url) -> Result<Self, ConfigError> {
+        let bare = public_url.username().is_empty()
+            && public_url.password().is_none()
+            && public_url.query().is_none()
+            && public_url.fragment().is_none();
+        let web = matches!(public_url.scheme(), "http" | "https");
+        let mut url = public_url.clone();
+        match url.path_segments_mut() {
+            Ok(mut path) if bare && web => {
+                path.pop_if_empty().extend(["api", "callbacks", "assemblyai"]);
+            }
+            _ => return Err(ConfigError::PublicUrl),
+        }
+        Ok(Self(url))
+    }
+
+    /// The address for one submission.
+    pub(super) fn address(&self, token: &CallbackToken) -> String {
+        format!("{}/{}", self.0, token.text())
     }
 }

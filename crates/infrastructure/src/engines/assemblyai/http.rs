@@ -60,12 +60,27 @@ impl Caller {
 
     /// A request to a path below the base URL.
     pub(super) fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.request_to(method, self.url(path))
+    }
+
+    /// A question with a query to a path below the base URL.
+    pub(super) fn ask(&self, path: &[&str], query: &[(&str, &str)]) -> RequestBuilder {
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query);
+        self.request_to(Method::GET, url)
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base_url.clone();
         url.set_query(None);
         url.set_fragment(None);
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
+        url
+    }
+
+    fn request_to(&self, method: Method, url: Url) -> RequestBuilder {
         self.client.request(method, url).header(AUTHORIZATION, self.key.clone())
     }
 

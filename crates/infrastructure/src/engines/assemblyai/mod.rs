@@ -7,6 +7,8 @@ mod classify;
 mod config;
 mod http;
 mod language;
+mod listed;
+mod listing;
 mod schedule;
 mod upload;
 mod wire;
@@ -24,6 +26,7 @@ use reqwest::Method;
 pub use config::{AssemblyAiConfig, ConfigError, Deadlines};
 
 use classify::{Call, failure};
+use config::Callbacks;
 use http::{Caller, Fault, Reply};
 use wire::{Created, Job, JobRequest, Progress, Standing};
 
@@ -32,6 +35,7 @@ pub struct AssemblyAi {
     caller: Caller,
     models: Vec<String>,
     deadlines: Deadlines,
+    callbacks: Option<Callbacks>,
     clock: Arc<dyn Clock>,
 }
 
@@ -42,7 +46,8 @@ impl AssemblyAi {
     /// [`ConfigError`] when the configuration cannot work.
     pub fn new(config: AssemblyAiConfig, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let caller = config.caller()?;
-        Ok(Self { caller, models: config.models, deadlines: config.deadlines, clock })
+        let callbacks = config.callbacks()?;
+        Ok(Self { caller, models: config.models, deadlines: config.deadlines, callbacks, clock })
     }
 
     /// Asks for a job, whether for its state or for its result.
@@ -89,7 +94,8 @@ impl SpeechToText for AssemblyAi {
     async fn submit(&self, request: SubmitRequest<'_>) -> Result<SubmitAnswer, SpeechError> {
         // Without audio there is nothing to send: the caller's mistake, and surely not accepted.
         let audio_url = request.upload_url.ok_or_else(|| failure(FailureCode::Internal))?;
-        let body = JobRequest::new(audio_url, &self.models, request.options);
+        let webhook_url = self.callbacks.as_ref().map(|at| at.address(request.callback));
+        let body = JobRequest::new(audio_url, &self.models, request.options, webhook_url);
         let post = self.caller.request(Method::POST, &["v2", "transcript"]).json(&body);
         let unknown = || failure(FailureCode::SubmissionUnknown);
         let reply =
@@ -107,7 +113,7 @@ impl SpeechToText for AssemblyAi {
     }
 
     async fn find(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Option<String>>, SpeechError> {
-        Ok(vec![None; wanted.len()])
+        self.look_for(wanted).await
     }
 
     async fn poll(

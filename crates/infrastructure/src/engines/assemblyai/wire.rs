@@ -8,7 +8,7 @@ use url::Url;
 use super::{classify::failure, language};
 
 /// What the engine puts in the place of the audio of a deleted job.
-const DELETED: &str = "deleted_by_user";
+pub(super) const DELETED: &str = "deleted_by_user";
 /// Longest address of an upload, in bytes.
 const MAX_URL: usize = 2048;
 
@@ -31,7 +31,7 @@ impl Uploaded {
 }
 
 /// The order for a job.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct JobRequest<'a> {
     audio_url: &'a str,
     speech_models: &'a [String],
@@ -45,6 +45,9 @@ pub(super) struct JobRequest<'a> {
     speakers_expected: Option<u8>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     keyterms_prompt: &'a [String],
+    /// Holds a secret: not to be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_url: Option<String>,
 }
 
 impl<'a> JobRequest<'a> {
@@ -52,6 +55,7 @@ impl<'a> JobRequest<'a> {
         audio_url: &'a str,
         speech_models: &'a [String],
         options: &'a TranscriptionOptions,
+        webhook_url: Option<String>,
     ) -> Self {
         let language_code = language::code(&options.language);
         Self {
@@ -63,6 +67,7 @@ impl<'a> JobRequest<'a> {
             speaker_labels: options.speaker_labels,
             speakers_expected: options.speakers_expected.filter(|_| options.speaker_labels),
             keyterms_prompt: options.keyterms.as_slice(),
+            webhook_url,
         }
     }
 }

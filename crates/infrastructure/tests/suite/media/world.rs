@@ -16,6 +16,7 @@ use application::ports::{AudioFile, FetchError, MediaSource};
 use async_trait::async_trait;
 use domain::{AddressPolicy, FailureCode, MediaUrl, Source, TranscriptionId};
 use futures_util::future::BoxFuture;
+use infrastructure::confinement::Confinement;
 use infrastructure::media::{FetchLimits, MediaConfig, MediaLibrary, Resolver};
 use tempfile::TempDir;
 use tokio::{
@@ -57,6 +58,9 @@ impl World {
             max_seconds: 3_600,
             policy: exempting(ONLY),
             ffprobe: None,
+            ytdlp: None,
+            ffmpeg: None,
+            confinement: Confinement::none(),
             limits,
         };
         Self { config, names: Arc::default(), _dir: dir }

@@ -7,7 +7,10 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 use super::{NOBODY, operations};
-use crate::app::{MEDIA, PASSWORD, TestApp, send};
+use crate::{
+    app::{MEDIA, PASSWORD, TestApp, send},
+    callbacks::{first_token, path},
+};
 
 /// What takes more than a simple call to see: the tests of limits, of failing parts and of slow
 /// bodies do that.
@@ -91,6 +94,15 @@ impl Seen<'_> {
         }
     }
 
+    async fn callbacks(&mut self) {
+        self.app.create(&self.token, MEDIA).await;
+        self.app.run_pending_jobs().await;
+        for token in [first_token(), "0".repeat(64)] {
+            self.both("hearAssemblyAi", Method::POST, &path(&token), "{}").await;
+            self.bad_bodies("hearAssemblyAi", &path(&token)).await;
+        }
+    }
+
     async fn service(&mut self) {
         for (id, path) in [
             ("getServiceInfo", "/"),
@@ -114,6 +126,7 @@ async fn every_operation_answers_as_it_is_described() {
     let mut seen = Seen { app: &app, token, statuses: BTreeMap::new() };
     seen.accounts().await;
     seen.transcriptions().await;
+    seen.callbacks().await;
     seen.service().await;
     let id = UserId::from_uuid(me["id"].as_str().unwrap().parse().unwrap());
     assert!(app.fakes.store.set_active(id, false));

@@ -109,6 +109,8 @@ fn what_is_not_safe_is_refused() {
         ("ASSEMBLYAI_API_KEY", "change-me"),
         ("CORS_ORIGINS", "*"),
         ("RATE_LIMITS", "off"),
+        ("PUBLIC_URL", "http://transcripts.example.com"),
+        ("PUBLIC_URL", "http://127.0.0.1:8004"),
         ("BCRYPT_COST", "9"),
         ("PASSWORD_PEPPER", "short"),
         ("PASSWORD_PEPPER", "your-secret-key-change-in-production"),

@@ -137,7 +137,7 @@ fn settings_of_other_versions_are_warned_of() {
         assert_eq!(warned.count(), 1, "{name}");
     }
     let set = |name| load(&[(name, "x")]).unwrap().warnings.len();
-    assert!(set("PUBLIC_URL") > set("APP_NAME"));
+    assert!(set("YTDLP_PATH") > set("APP_NAME"));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn the_description_names_every_setting_and_hides_secrets() {
             assert!(!described.contains(part) && !debugged.contains(part), "{name}");
         }
     }
-    assert_eq!(described.lines().count(), 31);
+    assert_eq!(described.lines().count(), 43);
     assert!(load(&[]).unwrap().describe().contains("SECRET_KEY=(generated)\n"));
     assert!(
         matches!(settings.security.secret_key, SecretKey::Given(key) if key.expose_secret() == GOOD_KEY)

@@ -34,6 +34,25 @@ fn the_engine_follows_from_the_key_unless_it_is_named() {
 }
 
 #[test]
+fn callbacks_and_copies_are_as_they_are_set() {
+    let none = load(&[]).unwrap();
+    assert_eq!(none.engine.public_url, None);
+    assert_eq!((none.jobs.settle.as_secs(), none.jobs.erase_provider_copies), (600, true));
+    let set = load(&[
+        ("PUBLIC_URL", "https://transcripts.example.com/service"),
+        ("SUBMISSION_SETTLE_SECONDS", "1"),
+        ("ERASE_PROVIDER_COPIES", "false"),
+    ])
+    .unwrap();
+    let url = set.engine.public_url.as_ref().map(url::Url::as_str);
+    assert_eq!(url, Some("https://transcripts.example.com/service"));
+    assert_eq!((set.jobs.settle.as_secs(), set.jobs.erase_provider_copies), (1, false));
+    assert_eq!(set.warnings, none.warnings);
+    let plain = load(&[("PUBLIC_URL", "http://192.0.2.1")]).unwrap();
+    assert_eq!(plain.warnings.len(), none.warnings.len() + 1, "{:?}", plain.warnings);
+}
+
+#[test]
 fn rate_limits_change_what_they_name() {
     let quotas = |text| load(&[("RATE_LIMITS", text)]).map(|settings| settings.http.quotas);
     let some = quotas("auth_login=10/minute, transcription_create = off").unwrap();
@@ -139,6 +158,16 @@ fn wrong_values_are_refused_by_name() {
         ("ASSEMBLYAI_BASE_URL", "api.assemblyai.com"),
         ("ASSEMBLYAI_BASE_URL", "https://user:key@api.assemblyai.com"),
         ("ASSEMBLYAI_MODELS", ","),
+        ("PUBLIC_URL", "transcripts.example.com"),
+        ("PUBLIC_URL", "/service"),
+        ("PUBLIC_URL", "ftp://transcripts.example.com"),
+        ("PUBLIC_URL", "https://user@transcripts.example.com"),
+        ("PUBLIC_URL", "https://transcripts.example.com/?a=b"),
+        ("PUBLIC_URL", "https://transcripts.example.com/#a"),
+        ("SUBMISSION_SETTLE_SECONDS", "0"),
+        ("SUBMISSION_SETTLE_SECONDS", "86401"),
+        ("ERASE_PROVIDER_COPIES", "yes"),
+        ("ERASE_PROVIDER_COPIES", "1"),
         ("MOCK_DELAY_MS", "2s"),
         ("JOB_CONCURRENCY", "0"),
         ("JOB_LEASE_SECONDS", "0"),

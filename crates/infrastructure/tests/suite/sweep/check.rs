@@ -1,0 +1,207 @@
+//! What must be true once nothing happens any more: read from the database, the folder of the
+//! audio, and the engine's ledger.
+
+use std::collections::BTreeMap;
+
+use application::ports::{JobStore as _, MediaSource as _, TranscriptionRepository as _};
+use domain::Status;
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use testkit::assemblyai::{Accepted, FakeAssemblyAi};
+use uuid::Uuid;
+
+use super::{
+    drive::{self, Told},
+    media::FolderMedia,
+    scenario::{self, Asked, Regret},
+    world::{OWNER, World},
+};
+
+/// What is said of a job that the engine accepted more often than it may have.
+pub(super) const PAID_TWICE: &str = "accepted too often";
+
+struct Submission {
+    job: Uuid,
+    seq: i64,
+    state: String,
+    provider_id: Option<String>,
+}
+
+/// What is wrong, in words; nothing if all is well.
+pub(super) async fn violations(world: &World, fake: &FakeAssemblyAi, told: &Told) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let ledger = by_mark(fake, &mut wrong);
+    let submissions = submissions(world).await;
+    for (place, asked) in world.scenario.jobs.iter().enumerate() {
+        let accepted = ledger.get(&scenario::mark(place)).map_or(&[][..], Vec::as_slice);
+        let id = scenario::id(place).as_uuid();
+        let own: Vec<_> = submissions.iter().filter(|sent| sent.job == id).collect();
+        check_ending(world, place, asked, told, &mut wrong).await;
+        check_text(world, place, asked, accepted, &own, &mut wrong).await;
+        check_payment(place, accepted, &own, &mut wrong);
+    }
+    check_leftovers(world, fake, &mut wrong).await;
+    check_history(world, &mut wrong).await;
+    if !wrong.is_empty() {
+        wrong.extend(history(world).await);
+    }
+    wrong
+}
+
+/// What happened, as far as the database tells.
+async fn history(world: &World) -> Vec<String> {
+    let mut told = Vec::new();
+    for sql in [
+        "SELECT 'attempt ' || substr(hex(job_id), 31) || ' ' || at || ' epoch ' || epoch || ' ' \
+         || stage || ' ' || outcome || ' ' || coalesce(code, '') FROM job_attempts ORDER BY id",
+        "SELECT 'submission ' || substr(hex(job_id), 31) || ' ' || seq || ' ' || intent_at || ' ' \
+         || state || ' ' || coalesce(provider_id, '') FROM provider_submissions ORDER BY id",
+    ] {
+        let lines = rows(world, sql).await;
+        told.extend(lines.iter().map(|row| row.try_get_by::<String, _>(0).expect("a text")));
+    }
+    told
+}
+
+fn by_mark(fake: &FakeAssemblyAi, wrong: &mut Vec<String>) -> BTreeMap<String, Vec<Accepted>> {
+    let mut ledger = BTreeMap::<String, Vec<Accepted>>::new();
+    for entry in fake.ledger() {
+        match entry.params.get("keyterms_prompt").and_then(|marks| marks[0].as_str()) {
+            Some(mark) => ledger.entry(mark.to_owned()).or_default().push(entry),
+            None => wrong.push(format!("nobody asked for {}", entry.id)),
+        }
+    }
+    ledger
+}
+
+async fn rows(world: &World, sql: &str) -> Vec<QueryResult> {
+    let db = world.store.read_connection();
+    let query = Statement::from_string(db.get_database_backend(), sql);
+    db.query_all_raw(query).await.expect("the query runs")
+}
+
+async fn submissions(world: &World) -> Vec<Submission> {
+    let sql =
+        "SELECT job_id, seq, state, provider_id FROM provider_submissions ORDER BY job_id, seq";
+    let read = |row: QueryResult| Submission {
+        job: row.try_get_by(0).expect("an id"),
+        seq: row.try_get_by(1).expect("a number"),
+        state: row.try_get_by(2).expect("a word"),
+        provider_id: row.try_get_by(3).expect("a name"),
+    };
+    rows(world, sql).await.into_iter().map(read).collect()
+}
+
+/// Every job that was accepted is in one terminal state, the one that was told.
+async fn check_ending(
+    world: &World,
+    place: usize,
+    asked: &Asked,
+    told: &Told,
+    wrong: &mut Vec<String>,
+) {
+    let found = drive::find(world, place).await.expect("it is read");
+    let Some(found) = found else {
+        if !matches!(asked.regret, Some((_, Regret::Deletes))) {
+            wrong.push(format!("job {place} is lost"));
+        }
+        return;
+    };
+    let status = found.status();
+    let fits = match told.get(&place) {
+        Some(told) => status == *told,
+        None => status == Status::Completed || (asked.may_fail && status == Status::Failed),
+    };
+    if !fits || matches!(asked.regret, Some((_, Regret::Deletes))) {
+        let state = &found.parts().state;
+        wrong.push(format!("job {place} ended as {state:?}, {:?} was told", told.get(&place)));
+    }
+}
+
+/// A completed job has the text of the very recording that the engine was given for it.
+async fn check_text(
+    world: &World,
+    place: usize,
+    asked: &Asked,
+    accepted: &[Accepted],
+    own: &[&Submission],
+    wrong: &mut Vec<String>,
+) {
+    let transcript = world.store.transcript(OWNER, scenario::id(place)).await;
+    let Some(found) = transcript.expect("it is read") else { return };
+    let transcript = found.transcript;
+    if transcript.text != asked.recording().text {
+        wrong.push(format!("job {place} has another's text: {}", transcript.text));
+    }
+    let finished: Vec<_> = own.iter().filter(|sent| sent.state == "finished").collect();
+    let in_ledger = |sent: &Submission| {
+        accepted.iter().any(|entry| {
+            Some(&entry.id) == sent.provider_id.as_ref()
+                && entry.sha256.as_ref() == Some(&asked.recording().sha256())
+        })
+    };
+    if finished.len() != 1 || !in_ledger(finished[0]) {
+        wrong.push(format!("job {place} has a text that no submission brought"));
+    }
+}
+
+/// A job is sent once, and once more only after the engine failed at it or was found not to have
+/// accepted it.
+fn check_payment(
+    place: usize,
+    accepted: &[Accepted],
+    own: &[&Submission],
+    wrong: &mut Vec<String>,
+) {
+    let failed = own.iter().filter(|sent| sent.state == "error" && sent.provider_id.is_some());
+    let allowed = 1 + failed.count();
+    if accepted.len() > allowed {
+        wrong.push(format!("job {place} was {PAID_TWICE}: {} of {allowed}", accepted.len()));
+    }
+    for (before, after) in own.iter().zip(own.iter().skip(1)) {
+        let closed = matches!(before.state.as_str(), "error" | "abandoned");
+        if !closed || after.seq != before.seq + 1 {
+            let (seq, state) = (before.seq, &before.state);
+            wrong.push(format!("job {place} was submitted again after {seq}, which is {state}"));
+        }
+    }
+}
+
+/// Nothing waits, nothing is held, nothing lies about.
+async fn check_leftovers(world: &World, fake: &FakeAssemblyAi, wrong: &mut Vec<String>) {
+    for (what, sql) in [
+        ("a live job", "SELECT state || ' ' || stage FROM jobs"),
+        ("an open intent", "SELECT 'seq ' || seq FROM provider_submissions WHERE state = 'intent'"),
+        ("an erasure", "SELECT provider_id FROM erasures"),
+    ] {
+        for row in rows(world, sql).await {
+            let detail: String = row.try_get_by(0).expect("a text");
+            wrong.push(format!("{what} is left: {detail}"));
+        }
+    }
+    for job in FolderMedia::new(&world.dir).kept().await.expect("it is read") {
+        wrong.push(format!("audio of {job} is left"));
+    }
+    for entry in fake.ledger().iter().filter(|entry| !fake.is_deleted(&entry.id)) {
+        wrong.push(format!("the engine keeps {}", entry.id));
+    }
+    let duplicates = world.store.duplicates().await.expect("it is read");
+    if duplicates > 0 {
+        wrong.push(format!("{duplicates} duplicates were counted"));
+    }
+}
+
+/// Epochs rise, and nothing follows an end.
+async fn check_history(world: &World, wrong: &mut Vec<String>) {
+    let mut last = BTreeMap::<Uuid, (i64, bool)>::new();
+    for row in rows(world, "SELECT job_id, epoch, outcome FROM job_attempts ORDER BY id").await {
+        let job: Uuid = row.try_get_by(0).expect("an id");
+        let epoch: i64 = row.try_get_by(1).expect("a number");
+        let outcome: String = row.try_get_by(2).expect("a word");
+        let (before, ended) = last.get(&job).copied().unwrap_or_default();
+        if epoch < before || ended {
+            wrong.push(format!("{outcome} of epoch {epoch} after {before}, ended: {ended}"));
+        }
+        let ends = matches!(outcome.as_str(), "complete" | "fail" | "cancel");
+        last.insert(job, (epoch, ended || ends));
+    }
+}

@@ -1,0 +1,77 @@
+//! How it ended, as a script can tell.
+
+use std::process::ExitCode;
+
+use domain::{Failure, Transcript};
+
+use super::output::Output;
+
+/// The exit codes, as the help shows them.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the job failed: the code and a sentence are on the standard error
+  2    an argument or a setting is wrong
+  3    it did not work now: trying again later may help, or once the operator has mended something
+  130  stopped by Ctrl-C, 143 by a request to end; nothing is left at the speech engine
+
+Nothing is remembered from one run to the next: a recording that was submitted by a run that was
+killed (kill -9, power) is submitted, and paid for, once more by the next.";
+
+const FAILED: u8 = 1;
+const MISUSED: u8 = 2;
+const NOT_NOW: u8 = 3;
+
+/// How it ended.
+pub(super) enum Ending {
+    /// There is a transcript.
+    Done {
+        transcript: Box<Transcript>,
+        /// What the recording is called.
+        title: Option<String>,
+    },
+    /// The result is where it belongs.
+    HandedOut,
+    /// The job failed.
+    Failed(Failure),
+    /// There is a result, but not as it was asked for.
+    Spoilt(String),
+    /// The arguments or settings are wrong.
+    Misused(String),
+    /// A signal came; with the exit code that tells which.
+    Stopped(u8),
+}
+
+impl Ending {
+    /// Puts the result where it belongs.
+    pub(super) fn hand_out(self, output: Output) -> Self {
+        let Self::Done { transcript, title } = self else { return self };
+        match output.put(&transcript, title.as_deref()) {
+            Ok(()) => Self::HandedOut,
+            Err(problem) => Self::Spoilt(problem),
+        }
+    }
+
+    /// Says on the standard error what went wrong, and tells the exit code.
+    pub(super) fn tell(self) -> ExitCode {
+        match self {
+            Self::Done { .. } | Self::HandedOut => ExitCode::SUCCESS,
+            Self::Failed(failure) => {
+                eprintln!("saas-ia: {}: {}", failure.code().as_str(), failure.message());
+                ExitCode::from(if failure.retriable() { NOT_NOW } else { FAILED })
+            }
+            Self::Spoilt(problem) => {
+                eprintln!("saas-ia: {problem}");
+                ExitCode::from(FAILED)
+            }
+            Self::Misused(problem) => {
+                eprintln!("saas-ia: {problem}");
+                ExitCode::from(MISUSED)
+            }
+            Self::Stopped(code) => {
+                eprintln!("saas-ia: stopped");
+                ExitCode::from(code)
+            }
+        }
+    }
+}
