@@ -1,20 +1,25 @@
 # The words a newcomer types. Everything here is a plain cargo command; nothing but Rust is needed,
-# except for `deny`, `audit` and the checks, which say what they miss.
+# except for `test` and the checks, which bring what they need (from apt, PyPI and npm) and say what
+# they miss, and for `deny` and `audit`, which say what they miss.
 
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt ci chaos-binary check-clients bench bench-login deny audit
+.PHONY: help run test test-tools lint fmt ci chaos-binary check-clients check-exports bench bench-login bench-exports deny audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' \
-		| awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+		| awk -F'|' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 run: ## Run the service on http://127.0.0.1:8004
 	$(CARGO) run
 
-test: ## Run every test (the first time also builds the binary that the kill tests kill)
+test: test-tools ## Run every test (the first time also builds the binary that the kill tests kill)
 	$(CARGO) test --workspace
+
+test-tools: ## Bring ffmpeg, yt-dlp and a stand-in for S3, which some tests run (from apt and PyPI)
+	scripts/test-tools.sh
+	scripts/test-s3.sh
 
 lint: ## Formatting, clippy with and without default features, documentation; warnings are errors
 	$(CARGO) fmt --all --check
@@ -46,6 +51,15 @@ bench-login: export LOGIN_SAMPLES = $(SAMPLES)
 bench-login: export LOGIN_COST = $(COST)
 bench-login: ## Compare how long refused sign-ins take, by their cause (SAMPLES=100, COST=10)
 	$(CARGO) bench --profile dev --package black-box-tests --bench sign_in
+
+bench-exports: ## Measure how long it takes to write an hour of speech in each format
+	$(CARGO) bench --package domain --bench exports
+	$(CARGO) bench --package api --bench exports
+
+# Parsers from npm and PyPI: needs node, npm and python3, and the registries the first time.
+check-exports: export CARGO := $(CARGO)
+check-exports: ## Read exports with parsers written by others
+	tests/exports/check.sh
 
 deny: ## Check licences, bans and sources with cargo-deny
 	@$(CARGO) deny --version >/dev/null 2>&1 \

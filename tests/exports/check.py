@@ -84,7 +84,7 @@ def check_vtt(path):
             (
                 ms_of(caption.start),
                 ms_of(caption.end),
-                unescape(caption.voice or ""),
+                unescape((caption.voice or "").strip()),
                 [unescape(line) for line in caption.text.split("\n")],
             )
             for caption in read

@@ -94,11 +94,7 @@ impl Client {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await?;
-        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer { status, headers, text, json })
+        read(request).await
     }
 
     /// Sends a request without a body.
@@ -188,6 +184,31 @@ impl Client {
     }
 }
 
+async fn read(request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await?;
+    let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Ok(Answer { status, headers, text, json })
+}
+
+/// What stands between the parts of a form, and in none of the fixtures.
+const BOUNDARY: &str = "5d1c9a7e3b2f4c60";
+
+/// A multipart form with one file.
+fn form(name: &str, content: &[u8], options: &[(&str, &str)]) -> Vec<u8> {
+    let mut form = Vec::new();
+    for (name, value) in options {
+        let head = format!("Content-Disposition: form-data; name=\"{name}\"");
+        form.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n{value}\r\n").bytes());
+    }
+    let head = format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"");
+    form.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n").bytes());
+    form.extend(content);
+    form.extend(format!("\r\n--{BOUNDARY}--\r\n").bytes());
+    form
+}
+
 /// An account that is signed in.
 #[derive(Clone)]
 pub struct Account {
@@ -226,6 +247,24 @@ impl Account {
     ) -> anyhow::Result<Answer> {
         let body = json!({ "video_url": video_url, "keyterms": [keyterm] });
         self.client.post("/api/transcription", Some(&self.token), &body).await
+    }
+
+    /// Hands in a file, with options beside it.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn upload(
+        &self,
+        name: &str,
+        content: &[u8],
+        options: &[(&str, &str)],
+    ) -> anyhow::Result<Answer> {
+        let Client { http, base } = &self.client;
+        let request = http
+            .post(format!("{base}/api/transcription/upload"))
+            .bearer_auth(&self.token)
+            .header(CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"));
+        read(request.body(form(name, content, options))).await
     }
 
     /// Reads a transcription.

@@ -71,6 +71,8 @@ async fn a_life(format: &str) -> anyhow::Result<(String, Vec<String>)> {
         .with("ENGINE", "assemblyai")
         .with("ASSEMBLYAI_API_KEY", API_KEY)
         .with("ASSEMBLYAI_BASE_URL", &engine.base_url())
+        // Nobody listens there: the test calls in the place of the engine.
+        .with("PUBLIC_URL", "http://127.0.0.1:9/behind")
         .with("MEDIA_ALLOWED_NETWORKS", "127.0.0.0/8")
         .with("RATE_LIMITS", "auth_login=4/minute,transcription_get=off")
         .with("LOG_FORMAT", format)
@@ -81,15 +83,31 @@ async fn a_life(format: &str) -> anyhow::Result<(String, Vec<String>)> {
     let access = tokens.first().context("an access token")?.clone();
     let text = transcribe(&service, &access, &media).await?;
     ensure!(text == recording.text, "another text: {text}");
+    let secret = call_back(&service, &engine).await?;
     service.terminate(Duration::from_secs(30)).await?;
 
     let mut canaries: Vec<String> =
         [MAIL, STRANGER, NAME, WRONG, PASSWORD, QUERY, LABEL, API_KEY].map(str::to_owned).into();
     canaries.extend(tokens);
+    canaries.push(secret);
     // A few words are enough to know the transcript by.
     canaries.push("country can do".to_owned());
     ensure!(text.contains("country can do"), "{text}");
     Ok((service.log()?, canaries))
+}
+
+/// Calls as the engine was told to call; the secret in the path.
+async fn call_back(service: &Service, engine: &FakeAssemblyAi) -> anyhow::Result<String> {
+    let ledger = engine.ledger();
+    let url = ledger.first().and_then(|job| job.params["webhook_url"].as_str());
+    let url = url.context("an address to call back")?;
+    let path = url.strip_prefix("http://127.0.0.1:9/behind").context("the public address")?;
+    let secret = path.rsplit('/').next().context("a secret")?;
+    let body = json!({ "transcript_id": ledger[0].id, "status": "completed" });
+    service.client().post(path, None, &body).await?.expect(204)?;
+    service.client().post(&format!("{path}0"), None, &body).await?.expect(404)?;
+    service.client().get(path, None).await?.expect(405)?;
+    Ok(secret.to_owned())
 }
 
 /// Registers, signs in, and fails to; the tokens.

@@ -1,5 +1,6 @@
 //! Guards over the workspace, and black-box suites against the real binary.
 
+mod confined;
 mod failures;
 mod first_steps;
 mod kill;
@@ -7,8 +8,11 @@ mod layers;
 mod limits;
 mod logs;
 mod paid;
+mod pipeline;
 mod settings;
 mod source;
 mod start;
 mod stop;
 mod transcribe;
+mod uploads;
+mod youtube;

@@ -22,6 +22,7 @@ mod watch;
 mod wire;
 
 pub use app::app;
+pub use body::pace::UploadPace;
 pub use openapi::openapi;
 pub use routes::exports::transcript_json;
 pub use server::server;

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 #[cfg(feature = "flood-shield")]
 use crate::flood::FloodShield;
-use crate::openapi;
+use crate::{UploadPace, openapi};
 
 /// How the service presents itself and whom it believes.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub struct ApiConfig {
     pub hsts: bool,
     /// How long a client may take to send a body.
     pub body_deadline: Duration,
+    /// How slowly a client may send a file.
+    pub upload_pace: UploadPace,
     /// Most connections of one worker thread, each of which takes two open files; at least 1.
     pub connections: usize,
 }
@@ -50,6 +52,7 @@ impl Default for ApiConfig {
             flood: None,
             hsts: false,
             body_deadline: Duration::from_secs(10),
+            upload_pace: UploadPace::default(),
             connections: 2_000,
         }
     }

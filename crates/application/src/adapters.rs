@@ -5,13 +5,14 @@ use std::sync::Arc;
 use domain::AddressPolicy;
 
 use crate::{
-    Accounts, Callbacks, Limits, Transcriptions,
+    Accounts, Callbacks, Limits, Transcriptions, Uploads,
     limits::Quotas,
     ports::{
         Clock, Entropy, EventBus, HealthProbe, Ids, JobStore, MediaSource, ObjectStore,
         PasswordHasher, RateLimiter, SpeechToText, TokenIssuer, TranscriptionRepository,
         UserRepository,
     },
+    uploads::UploadLimits,
 };
 
 /// One adapter for each port. The server fills it from the settings; a test fills it with fakes
@@ -43,6 +44,8 @@ pub struct Services {
     pub transcriptions: Transcriptions,
     /// What the speech engine calls back about.
     pub callbacks: Callbacks,
+    /// Files that users hand in.
+    pub uploads: Uploads,
     /// How often a caller may call.
     pub limits: Limits,
     /// Whether the service can do its work.
@@ -55,11 +58,17 @@ pub struct Services {
 
 impl Adapters {
     /// Builds the use cases.
-    pub fn services(&self, quotas: Quotas, policy: AddressPolicy) -> Services {
+    pub fn services(
+        &self,
+        quotas: Quotas,
+        policy: AddressPolicy,
+        uploads: UploadLimits,
+    ) -> Services {
         Services {
             accounts: Accounts::new(self),
             transcriptions: Transcriptions::new(self, policy),
             callbacks: Callbacks::new(self),
+            uploads: Uploads::new(self, uploads),
             limits: Limits::new(Arc::clone(&self.limiter), quotas),
             health: Arc::clone(&self.health),
             clock: Arc::clone(&self.clock),

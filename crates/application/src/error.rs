@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Forbidden,
     /// There is no such thing, or none that the caller may know of.
     NotFound,
+    /// More was sent than is taken.
+    TooLarge,
     /// The thing is not in a state for this.
     Conflict,
     /// Not now; later.

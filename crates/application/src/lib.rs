@@ -12,6 +12,7 @@ mod error;
 pub mod limits;
 pub mod ports;
 pub mod transcriptions;
+pub mod uploads;
 
 pub use accounts::Accounts;
 pub use adapters::{Adapters, Services};
@@ -20,3 +21,4 @@ pub use engine::{Engine, EngineConfig, EngineHandle};
 pub use error::{ErrorKind, UseCaseError};
 pub use limits::{BudgetName, Limits};
 pub use transcriptions::Transcriptions;
+pub use uploads::Uploads;

@@ -10,9 +10,10 @@ use domain::{
 use crate::{
     Adapters, ErrorKind, UseCaseError,
     ports::{
-        CancelOutcome, Clock, EnqueueError, EventBus, Found, Hint, Ids, JobStore, PortFailure,
-        SpeechToText, TitledTranscript, TranscriptionRepository,
+        CancelOutcome, Clock, EnqueueError, EventBus, Found, Hint, Ids, JobStore, ObjectStore,
+        PortFailure, SpeechToText, TitledTranscript, TranscriptionRepository,
     },
+    uploads,
 };
 
 /// A new transcription.
@@ -102,10 +103,24 @@ impl UseCaseError for TranscriptionError {
     }
 }
 
+/// Tells the log of a new transcription.
+pub(crate) fn log_created(transcription: &Transcription, needs_audio: bool) {
+    let parts = transcription.parts();
+    tracing::info!(
+        event = "transcription_job_created",
+        job.id = %parts.id,
+        user.id = %parts.owner,
+        source.kind = parts.source.kind(),
+        mock_mode = !needs_audio,
+        "transcription accepted"
+    );
+}
+
 /// The use cases of transcriptions.
 pub struct Transcriptions {
     stored: Arc<dyn TranscriptionRepository>,
     jobs: Arc<dyn JobStore>,
+    objects: Arc<dyn ObjectStore>,
     events: Arc<dyn EventBus>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -121,6 +136,7 @@ impl Transcriptions {
         Self {
             stored: Arc::clone(&adapters.transcriptions),
             jobs: Arc::clone(&adapters.jobs),
+            objects: Arc::clone(&adapters.objects),
             events: Arc::clone(&adapters.events),
             clock: Arc::clone(&adapters.clock),
             ids: Arc::clone(&adapters.ids),
@@ -151,17 +167,13 @@ impl Transcriptions {
         );
         self.jobs.enqueue(&transcription).await.map_err(|error| match error {
             EnqueueError::NoSuchOwner => CreateError::NoSuchOwner,
+            EnqueueError::QuotaExceeded => {
+                PortFailure::permanent("jobs.enqueue", "a quota was not asked for").into()
+            }
             EnqueueError::Failed(failure) => failure.into(),
         })?;
         self.events.publish(Hint::Ready);
-        tracing::info!(
-            event = "transcription_job_created",
-            job.id = %transcription.parts().id,
-            user.id = %command.owner,
-            source.kind = transcription.parts().source.kind(),
-            mock_mode = !self.needs_audio,
-            "transcription accepted"
-        );
+        log_created(&transcription, self.needs_audio);
         Ok(transcription)
     }
 
@@ -252,6 +264,7 @@ impl Transcriptions {
         match self.jobs.cancel(owner, id).await?.ok_or(TranscriptionError::NotFound)? {
             CancelOutcome::Canceled(transcription) => {
                 self.events.publish(Hint::Ended(id));
+                uploads::release(self.objects.as_ref(), &transcription.parts().source).await;
                 tracing::info!(event = "transcription_canceled", job.id = %id, "canceled");
                 Ok(*transcription)
             }
@@ -269,8 +282,13 @@ impl Transcriptions {
         owner: UserId,
         id: TranscriptionId,
     ) -> Result<(), TranscriptionError> {
+        // What cannot be read is deleted all the same; its file is left to the sweep.
+        let found = self.stored.find(owner, id).await.ok().flatten();
         if !self.jobs.delete(owner, id).await? {
             return Err(TranscriptionError::NotFound);
+        }
+        if let Some(found) = found {
+            uploads::release(self.objects.as_ref(), &found.transcription.parts().source).await;
         }
         self.events.publish(Hint::Ended(id));
         tracing::info!(event = "transcription_job_deleted", job.id = %id, "deleted");

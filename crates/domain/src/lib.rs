@@ -9,6 +9,7 @@ pub mod account;
 pub mod captions;
 pub mod export;
 pub mod failure;
+pub mod file_name;
 pub mod id;
 pub mod invalid;
 pub mod job;

@@ -7,6 +7,7 @@ use api::{ApiConfig, FloodLimit};
 use application::{
     Adapters, EngineConfig,
     ports::{Clock, SpeechToText},
+    uploads::UploadLimits,
 };
 use chrono::TimeDelta;
 use domain::{AddressPolicy, SettlePolicy};
@@ -181,12 +182,19 @@ pub fn serve_config(settings: &Settings) -> ServeConfig {
     ServeConfig {
         quotas: http.quotas,
         policy: policy(settings),
+        uploads: UploadLimits {
+            max_bytes: settings.media.max_bytes,
+            quota_bytes: settings.uploads.quota_bytes,
+            ..UploadLimits::default()
+        },
         engine: EngineConfig {
             slots: jobs.concurrency,
             // One slot is always left for somebody else: slow sources of one user must not stop
             // all others.
             per_owner: jobs.concurrency.saturating_sub(1).max(1),
             provider_cap: jobs.provider_concurrency,
+            // SQLite is for one process.
+            alone: true,
             lease: jobs.lease,
             settle: SettlePolicy { window: settle(jobs.settle), ..SettlePolicy::default() },
             erase_after_store: jobs.erase_provider_copies,

@@ -83,7 +83,7 @@ impl HealthProbe for Probe {
             self.migrations(),
             self.disk(),
             engine(&*self.store, self.engine),
-            self.youtube()
+            self.youtube(),
         );
         vec![database, migrations, disk, engine, youtube]
     }

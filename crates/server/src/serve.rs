@@ -8,7 +8,9 @@ use std::{
 
 use actix_web::{dev::ServerHandle, web};
 use api::{ApiConfig, ApiState};
-use application::{Adapters, Engine, EngineConfig, EngineHandle, limits::Quotas};
+use application::{
+    Adapters, Engine, EngineConfig, EngineHandle, limits::Quotas, uploads::UploadLimits,
+};
 use domain::AddressPolicy;
 use tokio::task::JoinHandle;
 
@@ -19,6 +21,8 @@ pub struct ServeConfig {
     pub quotas: Quotas,
     /// Which addresses may be fetched from.
     pub policy: AddressPolicy,
+    /// How much users may hand in.
+    pub uploads: UploadLimits,
     /// How jobs are run.
     pub engine: EngineConfig,
     /// How the service presents itself.
@@ -46,8 +50,8 @@ impl Front {
         config: &ServeConfig,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let services = Arc::new(adapters.services(config.quotas, config.policy.clone()));
-        let state = web::Data::new(ApiState::new(services, config.api.clone()));
+        let services = adapters.services(config.quotas, config.policy.clone(), config.uploads);
+        let state = web::Data::new(ApiState::new(Arc::new(services), config.api.clone()));
         let server = api::server(listener, state.clone(), config.workers)?;
         let handle = server.handle();
         let running = tokio::spawn(server);

@@ -100,6 +100,16 @@ impl Members {
         result.map_err(|invalid| self.faults.push(Fault::invalid(pointer("", name), &invalid))).ok()
     }
 
+    /// Passes over a member.
+    pub(crate) fn skip(&mut self, name: &str) {
+        self.left.remove(name);
+    }
+
+    /// Adds faults that were found elsewhere.
+    pub(crate) fn add(&mut self, faults: Vec<Fault>) {
+        self.faults.extend(faults);
+    }
+
     /// Ends reading: 422 if anything was wrong, or is left over.
     pub(crate) fn finish(mut self) -> Result<(), ApiError> {
         let unknown = |name: &String| {

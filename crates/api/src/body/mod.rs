@@ -3,7 +3,9 @@
 pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod members;
+pub(crate) mod pace;
 mod reader;
+pub(crate) mod upload;
 
 pub(crate) use reader::{AUTH_LIMIT, LIMIT, read};
 

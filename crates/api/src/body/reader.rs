@@ -23,13 +23,7 @@ pub(crate) async fn read(
     payload: Payload,
     limit: usize,
 ) -> Result<Bytes, ApiError> {
-    let plain = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if request.headers().get(header::CONTENT_ENCODING).is_some_and(|value| !plain(value)) {
-        return Err(unsupported("Send the body without a content encoding."));
-    }
-    if !is_utf8(request) {
-        return Err(unsupported("Send the body in UTF-8."));
-    }
+    plain(request)?;
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit as u64) {
@@ -37,13 +31,27 @@ pub(crate) async fn read(
     }
     let state = request.app_data::<web::Data<ApiState>>();
     let deadline = state.map_or(Duration::from_secs(10), |state| state.config.body_deadline);
-    tokio::time::timeout(deadline, collect(payload, limit)).await.unwrap_or_else(|_| {
-        Err(ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_too_slow",
-            "The body did not arrive in time.",
-        ))
-    })
+    tokio::time::timeout(deadline, collect(payload, limit))
+        .await
+        .unwrap_or_else(|_| Err(too_slow()))
+}
+
+/// 415 for a body that is compressed, or in another character set.
+pub(super) fn plain(request: &HttpRequest) -> Result<(), ApiError> {
+    let identity = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if request.headers().get(header::CONTENT_ENCODING).is_some_and(|value| !identity(value)) {
+        return Err(unsupported("Send the body without a content encoding."));
+    }
+    if !is_utf8(request) {
+        return Err(unsupported("Send the body in UTF-8."));
+    }
+    Ok(())
+}
+
+/// 408.
+pub(super) fn too_slow() -> ApiError {
+    let detail = "The body did not arrive in time.";
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
 }
 
 async fn collect(
@@ -87,7 +95,8 @@ pub(crate) fn unsupported(detail: &'static str) -> ApiError {
     ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
 }
 
-fn too_large(limit: usize) -> ApiError {
+/// 413.
+pub(super) fn too_large(limit: usize) -> ApiError {
     let detail = format!("The body must have at most {} KiB.", limit / 1024);
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
 }

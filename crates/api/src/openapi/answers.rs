@@ -53,6 +53,29 @@ fn own(operation: &str) -> &'static [Answer] {
         "createTranscription" => {
             &[(422, "The request breaks rules.", &["validation_failed", "unsupported_source"])]
         }
+        "uploadTranscription" => &[
+            (400, "The body cannot be read.", &["malformed_form", "incomplete_body"]),
+            (
+                409,
+                "Your transcriptions in work hold as much as you may hand in.",
+                &["upload_quota_exceeded"],
+            ),
+            (
+                413,
+                "The file is too large, or the options are.",
+                &["source_too_large", "body_too_large"],
+            ),
+            (
+                422,
+                "The request breaks rules, or the file is not a recording.",
+                &["validation_failed", "required", "no_audio", "source_too_long"],
+            ),
+            (
+                503,
+                "Not now: too many uploads at once, no room, or something that is needed is away.",
+                &["overloaded", "storage_full", "temporarily_unavailable"],
+            ),
+        ],
         "listTranscriptions" => &[
             (
                 400,
@@ -164,6 +187,7 @@ fn pointer(code: &str) -> &'static str {
     match code {
         "password_too_common" => "/password",
         "unsupported_source" => "/video_url",
+        "no_audio" | "source_too_long" => "/file",
         "out_of_range" => "/limit",
         "unknown_value" => "/status",
         _ => "/member",
@@ -206,7 +230,7 @@ fn headers(response: &mut Response, status: &str, id: &str, endpoint: &Endpoint)
         _ => {}
     }
     match (id, status) {
-        ("createTranscription", "201") => add(
+        ("createTranscription" | "uploadTranscription", "201") => add(
             "Location",
             "The path of the transcription.",
             json!(format!("/api/transcription/{REQUEST_ID}")),

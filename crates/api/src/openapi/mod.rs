@@ -43,12 +43,14 @@ they all share one, else `validation_failed`. Quote `request_id` when you ask fo
 token is valid, else by address. `RateLimit`, `RateLimit-Policy` and `X-RateLimit-Limit` say what is \
 left.
 
-**Bodies** are JSON of at most 64 KiB (16 KiB on the routes of accounts) and 32 levels. Unknown and \
+**Bodies** are JSON of at most 64 KiB (16 KiB on the routes of accounts) and 32 levels; a recording \
+is handed in as multipart, with the same options as parts beside it. Unknown and \
 doubled members are refused; `null` is the same as absent. Instants are RFC 3339 in UTC with \
 microseconds, identifiers are `UUIDv7`.";
 
 /// Bodies that refuse what they do not know.
-const STRICT: [&str; 3] = ["RegisterRequest", "LoginRequest", "TranscriptionRequest"];
+const STRICT: [&str; 4] =
+    ["RegisterRequest", "LoginRequest", "TranscriptionRequest", "UploadRequest"];
 
 #[derive(OpenApi)]
 #[openapi(
@@ -67,6 +69,7 @@ const STRICT: [&str; 3] = ["RegisterRequest", "LoginRequest", "TranscriptionRequ
         routes::accounts::login,
         routes::accounts::me,
         routes::transcriptions::create,
+        routes::uploads::upload,
         routes::transcriptions::list,
         routes::transcriptions::get,
         routes::transcriptions::delete,

@@ -93,11 +93,7 @@ fn captions() -> Vec<Parameter> {
     vec![
         query("chars_per_line", "Most characters on a line.", bounded(integer(), 10, 120, 42)),
         query("lines", "Most lines in a caption.", bounded(integer(), 1, 4, 2)),
-        query(
-            "max_seconds",
-            "How long a caption may stand; up to three decimals.",
-            bounded(number(), 1, 60, 7),
-        ),
+        query("max_seconds", "How long a caption may stand.", bounded(number(), 1, 60, 7)),
         query(
             "min_seconds",
             "How long a caption stands at least where there is room; not more than `max_seconds`.",

@@ -33,6 +33,7 @@ impl<E: UseCaseError> From<E> for ApiError {
             ErrorKind::Invalid
             | ErrorKind::Forbidden
             | ErrorKind::NotFound
+            | ErrorKind::TooLarge
             | ErrorKind::Conflict => {
                 Self::new(status(kind), error.code(), sentence(&error.to_string()))
             }
@@ -47,6 +48,7 @@ fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::Conflict => StatusCode::CONFLICT,
         ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -7,6 +7,7 @@ pub(crate) mod docs;
 pub(crate) mod exports;
 pub(crate) mod health;
 pub(crate) mod transcriptions;
+pub(crate) mod uploads;
 
 use actix_web::{
     HttpRequest, Route,
@@ -113,7 +114,7 @@ impl Endpoint {
 }
 
 /// Every route of the service.
-pub(crate) static TABLE: [Endpoint; 20] = {
+pub(crate) static TABLE: [Endpoint; 21] = {
     use Endpoint as E;
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -139,6 +140,10 @@ pub(crate) static TABLE: [Endpoint; 20] = {
         E::token(GET, "/api/transcription", BudgetName::TranscriptionList, |r| {
             r.to(transcriptions::list)
         }),
+        // In front of the identifiers, none of which is this word.
+        E::token(POST, "/api/transcription/upload", BudgetName::TranscriptionCreate, |r| {
+            r.to(uploads::upload)
+        }),
         E::token(GET, "/api/transcription/{id}", BudgetName::TranscriptionGet, |r| {
             r.to(transcriptions::get)
         }),
@@ -161,23 +166,28 @@ pub(crate) static TABLE: [Endpoint; 20] = {
     ]
 };
 
+/// The endpoints of the one resource to which the router leads a path: the first that matches.
+fn resource(path: &Path<Url>) -> impl Iterator<Item = &'static Endpoint> {
+    let pattern = TABLE.iter().find(|endpoint| endpoint.matches(path)).map(|found| found.pattern);
+    TABLE.iter().filter(move |endpoint| Some(endpoint.pattern) == pattern)
+}
+
 /// What a call counts against: its route's budget, `default` where there is no such route.
 pub(crate) fn budget(method: &Method, path: &Path<Url>) -> Option<BudgetName> {
-    TABLE
-        .iter()
-        .find(|endpoint| endpoint.matches(path) && endpoint.answers(method))
+    resource(path)
+        .find(|endpoint| endpoint.answers(method))
         .map_or(Some(BudgetName::Default), |endpoint| endpoint.budget)
 }
 
 /// The pattern of a path, for logs: what the client wrote may hold anything.
 pub(crate) fn pattern(path: &Path<Url>) -> &'static str {
-    TABLE.iter().find(|endpoint| endpoint.matches(path)).map_or("(none)", |found| found.pattern)
+    resource(path).next().map_or("(none)", |found| found.pattern)
 }
 
 /// The methods that a path answers.
 fn allowed(path: &Path<Url>) -> String {
     let mut methods: Vec<&str> = Vec::new();
-    for endpoint in TABLE.iter().filter(|endpoint| endpoint.matches(path)) {
+    for endpoint in resource(path) {
         methods.push(endpoint.method.as_str());
         if endpoint.method == Method::GET {
             methods.push("HEAD");
@@ -290,6 +300,11 @@ mod tests {
         assert_eq!(of(Method::GET, "/nothing"), Some(BudgetName::Default));
         assert_eq!(of(Method::PUT, "/api/auth/login"), Some(BudgetName::Default));
         assert_eq!(of(Method::POST, "/api/auth/login"), Some(BudgetName::AuthLogin));
+        assert_eq!(
+            of(Method::POST, "/api/transcription/upload"),
+            Some(BudgetName::TranscriptionCreate)
+        );
+        assert_eq!(of(Method::GET, "/api/transcription/upload"), Some(BudgetName::Default));
         assert_eq!(of(Method::HEAD, "/health"), Some(BudgetName::Health));
         assert_eq!(of(Method::GET, "/docs/swagger-ui.css"), None);
         assert_eq!(of(Method::POST, "/api/callbacks/assemblyai/x"), None);
@@ -301,6 +316,7 @@ mod tests {
         let allowed = |text| super::allowed(&path(text));
         assert_eq!(allowed("/api/transcription"), "POST, GET, HEAD");
         assert_eq!(allowed("/api/transcription/x"), "GET, HEAD, DELETE");
+        assert_eq!(allowed("/api/transcription/upload"), "POST");
         assert_eq!(allowed("/api/auth/login"), "POST");
         assert_eq!(allowed("/api/auth/log%69n"), "POST");
     }

@@ -8,7 +8,10 @@ use actix_web::{
     web,
 };
 use application::transcriptions::{CreateError, CreateTranscription};
-use domain::{Keyterms, Language, Metadata, Source, TranscriptionId, TranscriptionOptions, UserId};
+use domain::{
+    Keyterms, Language, Metadata, Source, Transcription, TranscriptionId, TranscriptionOptions,
+    UserId,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -41,9 +44,14 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let command = command(caller.id(), body::object(&request, payload, LIMIT).await?)?;
     let created = state.services.transcriptions.create(command).await.map_err(refused)?;
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("{PATH}/{}", created.parts().id)))
-        .json(TranscriptionBody::without_text(&created)))
+    Ok(self::created(&created))
+}
+
+/// 201 with a new transcription, and where it is.
+pub(super) fn created(transcription: &Transcription) -> HttpResponse {
+    HttpResponse::Created()
+        .insert_header((header::LOCATION, format!("{PATH}/{}", transcription.parts().id)))
+        .json(TranscriptionBody::without_text(transcription))
 }
 
 /// Lists one's transcriptions, newest first
@@ -127,8 +135,7 @@ fn command(owner: UserId, mut body: Members) -> Result<CreateTranscription, ApiE
     let video_url = body.required_text("video_url");
     let source = video_url.as_ref().and_then(|text| body.judged("video_url", Source::parse(text)));
     let options = options(&mut body);
-    let metadata = body.optional_pairs("metadata");
-    let metadata = metadata.and_then(|pairs| body.judged("metadata", Metadata::parse(pairs)));
+    let metadata = metadata(&mut body);
     body.finish()?;
     match (video_url, source) {
         (Some(video_url), Some(source)) => {
@@ -139,7 +146,12 @@ fn command(owner: UserId, mut body: Members) -> Result<CreateTranscription, ApiE
     }
 }
 
-fn options(body: &mut Members) -> TranscriptionOptions {
+pub(super) fn metadata(body: &mut Members) -> Option<Metadata> {
+    let pairs = body.optional_pairs("metadata")?;
+    body.judged("metadata", Metadata::parse(pairs))
+}
+
+pub(super) fn options(body: &mut Members) -> TranscriptionOptions {
     let language = body.optional_text("language");
     let language = language.and_then(|text| body.judged("language", Language::parse(&text)));
     let speaker_labels = body.optional_bool("speaker_labels").unwrap_or_default();

@@ -7,6 +7,7 @@ mod problems;
 mod server;
 mod stubs;
 mod transcriptions;
+mod uploads;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -19,7 +20,7 @@ use actix_web::{
     test::{self, TestRequest},
     web,
 };
-use application::limits::Quotas;
+use application::{limits::Quotas, uploads::UploadLimits};
 use domain::AddressPolicy;
 use serde_json::Value;
 
@@ -62,8 +63,12 @@ impl Api {
     }
 
     fn with(quotas: Quotas, config: ApiConfig) -> Self {
+        Self::within(quotas, config, UploadLimits::default())
+    }
+
+    fn within(quotas: Quotas, config: ApiConfig, uploads: UploadLimits) -> Self {
         let stub = Arc::new(Stub::default());
-        let services = stub.adapters().services(quotas, AddressPolicy::default());
+        let services = stub.adapters().services(quotas, AddressPolicy::default(), uploads);
         let state = web::Data::new(ApiState::new(Arc::new(services), config));
         Self { stub, state }
     }

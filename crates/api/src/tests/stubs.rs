@@ -27,9 +27,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     CallbackDigest, Cursor, Email, Epoch, FailureCode, ListFilter, Outcome, Page, PageRequest,
-    PasswordDigest, Source, Step, Submission, SubmissionId, Transcript, Transcription,
+    PasswordDigest, Source, SourceFacts, Step, Submission, SubmissionId, Transcript, Transcription,
     TranscriptionId, UploadId, User, UserId, WorkerId, job::PollStep,
 };
+use futures_util::StreamExt;
 use uuid::Uuid;
 
 /// Everything in one place.
@@ -42,6 +43,12 @@ pub(crate) struct Stub {
     /// What every lookup of a transcription does instead of looking.
     pub(crate) fault: Mutex<Option<Fault>>,
     pub(crate) limiter_down: Mutex<bool>,
+    /// The files that are kept, with their sizes.
+    pub(crate) files: Mutex<HashMap<UploadId, u64>>,
+    /// Whether there is no room for files.
+    pub(crate) full: Mutex<bool>,
+    /// What is wrong with every file.
+    pub(crate) unusable: Mutex<Option<FailureCode>>,
     counted: Mutex<HashMap<(String, String), u32>>,
     next: AtomicU64,
 }
@@ -164,6 +171,23 @@ impl JobStore for Stub {
         let row = Found { transcription: transcription.clone(), text: None };
         self.rows.lock().unwrap().push(row);
         Ok(())
+    }
+    async fn enqueue_upload(
+        &self,
+        transcription: &Transcription,
+        quota: Option<u64>,
+    ) -> Result<(), EnqueueError> {
+        let kept: u64 = self.files.lock().unwrap().values().sum();
+        if quota.is_some_and(|quota| kept > quota) {
+            return Err(EnqueueError::QuotaExceeded);
+        }
+        self.enqueue(transcription).await
+    }
+    async fn upload_bytes(&self, _: UserId) -> Result<u64, PortFailure> {
+        Ok(self.files.lock().unwrap().values().sum())
+    }
+    async fn uploads_in_use(&self, ids: &[UploadId]) -> Result<Vec<UploadId>, PortFailure> {
+        Ok(ids.to_vec())
     }
     async fn cancel(
         &self,
@@ -317,8 +341,14 @@ impl MediaSource for Stub {
         _: &Source,
         _: &dyn Progress,
     ) -> Result<AudioFile, FetchError> {
-        let code = FailureCode::SourceUnreachable;
-        Err(FetchError { code, retry_after: None, detail: String::new() })
+        match *self.unusable.lock().unwrap() {
+            Some(code) => Err(FetchError { code, retry_after: None, detail: String::new() }),
+            None => Ok(AudioFile {
+                path: "nowhere".into(),
+                bytes: 1,
+                facts: SourceFacts { title: None, duration_ms: Some(1_500) },
+            }),
+        }
     }
     async fn discard(&self, _: TranscriptionId) -> Result<(), PortFailure> {
         Ok(())
@@ -330,13 +360,30 @@ impl MediaSource for Stub {
 
 #[async_trait]
 impl ObjectStore for Stub {
-    async fn put(&self, _: UploadId, _: ByteStream<'_>, _: u64) -> Result<u64, PutError> {
-        Err(PutError::NoRoom)
+    async fn put(
+        &self,
+        id: UploadId,
+        mut body: ByteStream<'_>,
+        max_bytes: u64,
+    ) -> Result<u64, PutError> {
+        if *self.full.lock().unwrap() {
+            return Err(PutError::NoRoom);
+        }
+        let mut bytes = 0;
+        while let Some(piece) = body.next().await {
+            bytes += piece?.len() as u64;
+            if bytes > max_bytes {
+                return Err(PutError::TooLarge(max_bytes));
+            }
+        }
+        self.files.lock().unwrap().insert(id, bytes);
+        Ok(bytes)
     }
     async fn get(&self, _: UploadId) -> Result<Option<ByteStream<'static>>, PortFailure> {
         Ok(None)
     }
-    async fn delete(&self, _: UploadId) -> Result<(), PortFailure> {
+    async fn delete(&self, id: UploadId) -> Result<(), PortFailure> {
+        self.files.lock().unwrap().remove(&id);
         Ok(())
     }
     async fn list(&self, _: u32) -> Result<Vec<StoredObject>, PortFailure> {

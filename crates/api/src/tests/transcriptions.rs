@@ -44,6 +44,7 @@ async fn a_new_transcription_is_the_contracts_object() {
         "links": {
             "self": format!("/api/transcription/{id}"),
             "transcript": format!("/api/transcription/{id}/transcript"),
+            "exports": format!("/api/transcription/{id}/export/{{format}}"),
             "cancel": format!("/api/transcription/{id}/cancel"),
         },
     });
@@ -234,6 +235,36 @@ async fn a_transcript_is_a_conflict_until_it_is_there() {
         "words": [{"text": "hi", "start_ms": 10, "end_ms": 20, "confidence": null, "speaker": "A"}],
     });
     assert_eq!(api.get_as(&token, &path).await.json(), expected);
+}
+
+#[actix_web::test]
+async fn text_without_times_is_exported_as_text_and_refused_as_captions() {
+    let api = Api::new();
+    let token = api.token("ada@example.com").await;
+    let id = created(&api, &token).await;
+    *api.stub.transcript.lock().unwrap() = Some(Transcript {
+        text: "Hi there.".into(),
+        language: None,
+        confidence: None,
+        duration_ms: None,
+        words: Vec::new(),
+        utterances: Vec::new(),
+    });
+    for (format, body) in [
+        ("txt", "Hi there.\n"),
+        ("md", "# Transcript\n\nHi there.\n"),
+        ("tsv", "start_ms\tend_ms\tspeaker\ttext\n\t\t\tHi there.\n"),
+    ] {
+        let answer = api.get_as(&token, &format!("/api/transcription/{id}/export/{format}")).await;
+        let named = answer.header("content-disposition");
+        assert_eq!((answer.status.as_u16(), &answer.body[..]), (200, body.as_bytes()));
+        let name = format!("filename=\"transcript-{id}.{format}\"");
+        assert!(named.contains(&name), "{named}");
+    }
+    for format in ["srt", "vtt"] {
+        let answer = api.get_as(&token, &format!("/api/transcription/{id}/export/{format}")).await;
+        assert_eq!(answer.said(), (409, "transcript_without_times".to_owned()));
+    }
 }
 
 #[actix_web::test]

@@ -36,6 +36,35 @@ pub(crate) struct TranscriptionRequest {
     metadata: Option<BTreeMap<String, String>>,
 }
 
+/// A recording to be transcribed, and how.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body that is read part by part")]
+pub(crate) struct UploadRequest {
+    /// The recording. What counts is what is in it: neither its name nor its type are looked at.
+    /// The name becomes the title of the source.
+    #[schema(format = Binary, content_media_type = "application/octet-stream")]
+    file: String,
+    /// `auto`, which is the default, or a BCP 47 tag such as `fr`.
+    #[schema(example = "auto")]
+    language: Option<String>,
+    /// Whether speakers are told apart; by default they are not.
+    #[schema(example = true)]
+    speaker_labels: Option<bool>,
+    /// How many speakers there are; needs `speaker_labels`.
+    #[schema(minimum = 1, maximum = 30, example = 2)]
+    speakers_expected: Option<u8>,
+    /// Words and phrases to expect, as one JSON array: at most 100, each of at most 100 characters
+    /// and 6 words.
+    #[schema(value_type = Option<String>, content_media_type = "application/json",
+        example = "[\"SaaS-IA\"]")]
+    keyterms: Option<Vec<String>>,
+    /// Pairs of text to read back later, as a JSON object: at most 20, keys of at most 40 and
+    /// values of at most 500 characters.
+    #[schema(value_type = Option<String>, content_media_type = "application/json",
+        example = "{\"project\": \"demo\"}")]
+    metadata: Option<BTreeMap<String, String>>,
+}
+
 /// A transcription with its text.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Transcription)]
@@ -57,7 +86,7 @@ pub(crate) struct TranscriptionItem {
     /// Whose.
     #[schema(example = "01938e5a-0000-7c9e-8f2a-4d5e6f708192")]
     user_id: Uuid,
-    /// The source as it was sent.
+    /// The source as it was sent; `null` for a file that was handed in.
     #[schema(required = true, example = "https://youtu.be/dQw4w9WgXcQ")]
     video_url: Option<String>,
     /// The source as it was understood.
@@ -116,7 +145,7 @@ pub(crate) struct TranscriptionItem {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Source)]
 pub(crate) struct SourceBody {
-    /// `youtube` or `media`; others may follow.
+    /// `youtube`, `media` or `upload`; others may follow.
     #[schema(example = "youtube")]
     kind: &'static str,
     /// The id of a `YouTube` video.

@@ -34,6 +34,7 @@ impl Engine {
             if sweep_at <= Instant::now() {
                 report("sweep", self.sweep().await);
                 sweep_at = Instant::now() + self.jittered(SWEEP_EVERY, 0.2);
+                report("uploads", self.sweep_uploads().await);
             }
             report("erasures", self.erase().await);
             tokio::select! {

@@ -16,13 +16,14 @@ mod reconcile;
 mod run;
 mod stages;
 mod submit;
+mod uploads;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{RetryPolicy, SettlePolicy, WorkerId};
 use tokio::{sync::Notify, task::JoinHandle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,8 +31,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Adapters,
     ports::{
-        Capabilities, Clock, Entropy, EventBus, Ids, JobStore, MediaSource, PortFailure,
-        SpeechToText,
+        Capabilities, Clock, Entropy, EventBus, Ids, JobStore, MediaSource, ObjectStore,
+        PortFailure, SpeechToText,
     },
 };
 use held::HeldLeases;
@@ -90,6 +91,9 @@ pub struct EngineConfig {
     pub settle: SettlePolicy,
     /// Whether the engine's copy is erased once the transcript is stored.
     pub erase_after_store: bool,
+    /// Whether no other process uses the stores: what an upload had left before this one began can
+    /// then go at once.
+    pub alone: bool,
 }
 
 impl Default for EngineConfig {
@@ -105,6 +109,7 @@ impl Default for EngineConfig {
             retry: RetryPolicy::default(),
             settle: SettlePolicy::default(),
             erase_after_store: true,
+            alone: false,
         }
     }
 }
@@ -144,6 +149,7 @@ pub struct Engine {
     jobs: Arc<dyn JobStore>,
     speech: Arc<dyn SpeechToText>,
     media: Arc<dyn MediaSource>,
+    objects: Arc<dyn ObjectStore>,
     events: Arc<dyn EventBus>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -156,6 +162,7 @@ pub struct Engine {
     stopping: CancellationToken,
     wake: Notify,
     due: Mutex<Option<Instant>>,
+    began: DateTime<Utc>,
     /// Something is to be erased at the speech engine.
     nudge: Notify,
     stop: Mutex<Stop>,
@@ -168,6 +175,7 @@ impl Engine {
             jobs: Arc::clone(&adapters.jobs),
             speech: Arc::clone(&adapters.speech),
             media: Arc::clone(&adapters.media),
+            objects: Arc::clone(&adapters.objects),
             events: Arc::clone(&adapters.events),
             clock: Arc::clone(&adapters.clock),
             ids: Arc::clone(&adapters.ids),
@@ -179,6 +187,7 @@ impl Engine {
             stopping: CancellationToken::new(),
             wake: Notify::new(),
             due: Mutex::new(None),
+            began: adapters.clock.now(),
             nudge: Notify::new(),
             stop: Mutex::default(),
             config,

@@ -51,6 +51,7 @@ impl Engine {
                         "the speech engine failed"
                     );
                 }
+                self.release(&due.transcription.parts().source).await;
                 self.events.publish(Hint::Changed(id));
             }
             Ok(Outcome::Free | Outcome::Held) => {

@@ -209,6 +209,7 @@ impl Engine {
                 );
                 self.discard(run.lease.job).await;
                 self.nudge.notify_one();
+                self.release(&run.transcription.parts().source).await;
             }
             Ok(Outcome::Free | Outcome::Held) => {
                 tracing::warn!(
@@ -240,7 +241,10 @@ impl Engine {
     async fn let_go(&self, run: &Run) {
         tracing::info!(event = "lease_lost", "the job is no longer held by this process");
         match self.jobs.living(&[run.lease.job]).await {
-            Ok(living) if living.is_empty() => self.discard(run.lease.job).await,
+            Ok(living) if living.is_empty() => {
+                self.discard(run.lease.job).await;
+                self.release(&run.transcription.parts().source).await;
+            }
             Ok(_) | Err(_) => {}
         }
     }

@@ -105,6 +105,7 @@ impl Engine {
         if erase {
             self.nudge.notify_one();
         }
+        self.release(&run.transcription.parts().source).await;
         tracing::info!(
             event = "transcription_completed",
             text_length = transcript.text.chars().count(),

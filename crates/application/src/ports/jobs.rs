@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     CallbackDigest, Epoch, FailureCode, Job, Outcome, Status, Step, Submission, SubmissionId,
-    Transcript, Transcription, TranscriptionId, UserId, WorkerId, job::PollStep,
+    Transcript, Transcription, TranscriptionId, UploadId, UserId, WorkerId, job::PollStep,
 };
 
 use super::PortFailure;
@@ -180,6 +180,9 @@ pub enum EnqueueError {
     /// The owner has no account (any more).
     #[error("the account does not exist")]
     NoSuchOwner,
+    /// The files of the owner's live jobs would be more than allowed.
+    #[error("the quota for uploads is used up")]
+    QuotaExceeded,
     /// Anything else.
     #[error(transparent)]
     Failed(#[from] PortFailure),
@@ -216,6 +219,23 @@ pub trait JobStore: Send + Sync {
     /// Stores a pending transcription together with its job, ready, at its fair place
     /// ([`Job::fair_place`], weight 1, cost 1).
     async fn enqueue(&self, transcription: &Transcription) -> Result<(), EnqueueError>;
+
+    /// Like [`Self::enqueue`], for a file of which the owner's live jobs may have `quota` bytes
+    /// together, this one included; `None` for no limit. MUST hold however many call at once.
+    ///
+    /// # Errors
+    /// MUST return [`EnqueueError::QuotaExceeded`] beyond it, and then change nothing.
+    async fn enqueue_upload(
+        &self,
+        transcription: &Transcription,
+        quota: Option<u64>,
+    ) -> Result<(), EnqueueError>;
+
+    /// How many bytes the files of the owner's live jobs have together.
+    async fn upload_bytes(&self, owner: UserId) -> Result<u64, PortFailure>;
+
+    /// Which of these files live jobs have.
+    async fn uploads_in_use(&self, ids: &[UploadId]) -> Result<Vec<UploadId>, PortFailure>;
 
     /// Leases ready jobs in the order of their fair place (`vtime`, then `id`).
     ///

@@ -9,6 +9,7 @@ use application::{
     accounts::{CallerError, LoginError, RegisterAccount, RegisterError},
     limits::Quotas,
     ports::{Clock, HashError, PasswordHasher, UserRepository, Verified},
+    uploads::UploadLimits,
 };
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -21,7 +22,7 @@ const ADDRESS: &str = "bob@example.com";
 const PASSWORD: &str = "correct horse battery";
 
 fn services(adapters: &Adapters) -> Services {
-    adapters.services(Quotas::OFF, AddressPolicy::default())
+    adapters.services(Quotas::OFF, AddressPolicy::default(), UploadLimits::default())
 }
 
 fn command() -> RegisterAccount {

@@ -14,11 +14,12 @@ use std::{
 use domain::{FailureCode, Source};
 use testkit::{
     contract::{media::Media, speech::Speech},
-    fakes::{LocalBus, PlainHasher, PlainTokens, ScriptedMedia, ScriptedSpeech},
+    fakes::{InMemoryObjects, LocalBus, PlainHasher, PlainTokens, ScriptedMedia, ScriptedSpeech},
 };
 
 testkit::speech_to_text_contract!(speech, async { super::speech() });
 testkit::media_source_contract!(media, async { super::media() });
+testkit::object_store_contract!(objects, async { (Box::new(InMemoryObjects::default()), ()) });
 testkit::password_hasher_contract!(passwords, async { (Box::new(PlainHasher::default()), ()) });
 testkit::token_issuer_contract!(tokens, async {
     (Box::new(PlainTokens::default()), Box::new(PlainTokens::default()))

@@ -6,3 +6,4 @@ mod engine;
 mod fake_contracts;
 mod memory_contracts;
 mod transcriptions;
+mod uploads;

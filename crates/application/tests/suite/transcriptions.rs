@@ -11,11 +11,13 @@ use application::{
     limits::Quotas,
     ports::{Clock, EventBus, Hint, Ids, JobStore},
     transcriptions::{CreateError, TranscriptionError},
+    uploads::UploadLimits,
 };
 use chrono::TimeDelta;
 use domain::{
     AddressPolicy, Failure, FailureCode, JobState, ListFilter, PageRequest, PageSize, PollStep,
     Stage, Status, Transcription, TranscriptionId, UserId,
+    export::{Format, TextFormat},
 };
 use testkit::fakes::{self, Down, ScriptedSpeech, small_transcript};
 
@@ -75,7 +77,7 @@ async fn an_exempted_network_is_accepted() {
     let fakes = fakes::adapters();
     let owner = an_owner(&fakes, "bob@example.com").await;
     let policy = AddressPolicy::new(vec!["10.0.0.0/8".parse().unwrap()]);
-    let services = fakes.adapters().services(Quotas::OFF, policy);
+    let services = fakes.adapters().services(Quotas::OFF, policy, UploadLimits::default());
     let inside = command(owner, "http://10.0.0.1:8080/a.wav");
     assert!(services.transcriptions.create(inside).await.is_ok());
     let outside = command(owner, "http://192.168.0.1/a.wav");
@@ -181,6 +183,9 @@ async fn a_completed_transcription_is_read_with_its_text_and_its_transcript() {
     assert_eq!(found.text, Some(small_transcript().text));
     let transcript = scene.services.transcriptions.transcript(scene.owner, scene.id).await.unwrap();
     assert_eq!(transcript, small_transcript());
+    let format = Format::Text(TextFormat::Srt);
+    let export = scene.services.transcriptions.export(scene.owner, scene.id, format).await.unwrap();
+    assert_eq!((export.title.as_deref(), export.transcript), (Some("A talk"), small_transcript()));
 }
 
 #[tokio::test]
@@ -261,6 +266,7 @@ async fn what_belongs_to_another_is_not_found_and_not_touched() {
     let errors = [
         transcriptions.get(other, scene.id).await.unwrap_err(),
         transcriptions.transcript(other, scene.id).await.unwrap_err(),
+        transcriptions.export(other, scene.id, Format::Json).await.unwrap_err(),
         transcriptions.cancel(other, scene.id).await.unwrap_err(),
         transcriptions.delete(other, scene.id).await.unwrap_err(),
     ];
@@ -285,11 +291,12 @@ async fn without_a_database_every_use_case_of_transcriptions_is_unavailable() {
     let id = TranscriptionId::from_uuid(fakes.ids.next());
     let (page, filter) = (PageRequest::default(), ListFilter::default());
     let mut hints = fakes.events.subscribe();
-    let errors: [Box<dyn UseCaseError>; 6] = [
+    let errors: [Box<dyn UseCaseError>; 7] = [
         Box::new(use_cases.create(command(owner, URL)).await.unwrap_err()),
         Box::new(use_cases.list(owner, &filter, &page, true).await.unwrap_err()),
         Box::new(use_cases.get(owner, id).await.unwrap_err()),
         Box::new(use_cases.transcript(owner, id).await.unwrap_err()),
+        Box::new(use_cases.export(owner, id, Format::Json).await.unwrap_err()),
         Box::new(use_cases.cancel(owner, id).await.unwrap_err()),
         Box::new(use_cases.delete(owner, id).await.unwrap_err()),
     ];

@@ -117,7 +117,7 @@ fn times() -> Vec<Case> {
 
 fn speakers() -> Vec<Case> {
     let labels =
-        ["A", "B>C", "<b>", "D & E", "F\n\nG", "-->", "Ünïcode 名", "{x}", " ", ":", "=H()"];
+        ["A", "B>C", "<b>", "D & E", "F\n\nG", "-->", "--", "Ünïcode 名", "{x}", " ", ":", "=H()"];
     let many: Vec<Spoken<'_>> = labels
         .iter()
         .zip(0..)

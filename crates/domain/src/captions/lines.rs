@@ -61,7 +61,7 @@ pub(super) fn wrap(pieces: &[Piece<'_>], most: usize, lines: usize) -> Vec<Strin
 /// Every end that a line from `from` on may have. Squares make long and short lines dearer than
 /// even ones; a line more is dearer than anything.
 fn balanced(pieces: &[Piece<'_>], most: usize, from: usize, offer: &mut dyn FnMut(usize, u64)) {
-    const LINE: usize = 1 << 32;
+    const LINE: u64 = 1 << 32;
     let mut fill = Fill::new(most);
     for to in from + 1..=pieces.len() {
         fill.push(&pieces[to - 1]);
@@ -69,8 +69,8 @@ fn balanced(pieces: &[Piece<'_>], most: usize, from: usize, offer: &mut dyn FnMu
             break;
         }
         let slack = most - fill.width;
-        let cost = LINE + slack * slack + broken(&pieces[to - 1], pieces.get(to), most);
-        offer(to, cost as u64);
+        let cost = slack * slack + broken(&pieces[to - 1], pieces.get(to), most);
+        offer(to, LINE + cost as u64);
     }
 }
 

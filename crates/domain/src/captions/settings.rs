@@ -19,7 +19,7 @@ impl CaptionSettings {
         ["chars_per_line", "lines", "max_seconds", "min_seconds", "chars_per_second", "speakers"];
 
     /// Reads settings by their [`Self::NAMES`]; what is not given keeps its default, and of a name
-    /// given twice the later one holds. Seconds may have up to three decimals.
+    /// given twice the later one holds. Seconds may have decimals, and count to the millisecond.
     ///
     /// # Errors
     /// Every fault with its name: `unknown_parameter`, `out_of_range`, `unknown_value`.
@@ -132,13 +132,13 @@ fn size(text: &str, least: usize, most: usize) -> Option<usize> {
     (least..=most).contains(&value).then_some(value)
 }
 
-/// Seconds with up to three decimals, as milliseconds.
+/// Seconds with or without decimals, as milliseconds; what is less than one is cut.
 fn millis(text: &str) -> Option<u64> {
     let (seconds, decimals) = text.split_once('.').unwrap_or((text, "0"));
-    if !digits(decimals) || decimals.len() > 3 {
+    if !digits(decimals) {
         return None;
     }
-    whole(seconds)?.checked_mul(1_000)?.checked_add(whole(&format!("{decimals:0<3}"))?)
+    whole(seconds)?.checked_mul(1_000)?.checked_add(whole(&format!("{decimals:0<3.3}"))?)
 }
 
 #[cfg(test)]
@@ -172,7 +172,7 @@ mod tests {
         for (name, allowed, refused) in [
             ("chars_per_line", ["10", "120"], ["9", "121", "", "-1", "+42", "4e1", "42.0"]),
             ("lines", ["1", "4"], ["0", "5", " 2", "two", "1.0", "99999999999999999999", "２"]),
-            ("max_seconds", ["1", "60.000"], ["0.999", "60.001", "1.", ".5", "1.0000", "NaN", ""]),
+            ("max_seconds", ["1", "60.0009"], ["0.9999", "60.001", "1.", ".5", "1.é", "NaN", ""]),
             ("min_seconds", ["0", "7"], ["10.001", "-0", "1,5", "1s", "", "1.5.5", "inf"]),
             ("chars_per_second", ["5", "100"], ["4", "101", "20.5", "", "x", "-20", "0"]),
         ] {

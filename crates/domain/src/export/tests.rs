@@ -74,6 +74,8 @@ fn vtt_has_voices_and_escapes() {
     assert_eq!(written(&dialogue(), TextFormat::Vtt), expected);
     assert!(!without_speakers(&dialogue(), TextFormat::Vtt).contains("<v"));
     assert_eq!(written(&transcript(vec![]), TextFormat::Vtt), "WEBVTT\n");
+    let arrow = written(&transcript(vec![word("x", 0, Some("--"))]), TextFormat::Vtt);
+    assert!(arrow.ends_with("\n<v -- >x\n"), "{arrow}");
 }
 
 #[test]

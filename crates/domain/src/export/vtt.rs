@@ -30,7 +30,9 @@ fn push(target: &mut String, caption: &Caption<'_>) {
     if let Some(speaker) = &caption.speaker {
         target.push_str("<v ");
         push_replaced(target, speaker, escaped);
-        target.push('>');
+        // With the end of the tag, two hyphens would be the arrow between times. A space at the end
+        // of a name is no part of it.
+        target.push_str(if speaker.ends_with('-') { " >" } else { ">" });
     }
     for line in &caption.lines {
         push_replaced(target, line, escaped);

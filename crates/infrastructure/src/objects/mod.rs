@@ -252,13 +252,11 @@ async fn within<T>(
     operation: &'static str,
     call: impl Future<Output = Result<T, object_store::Error>>,
 ) -> Result<T, Fault> {
-    match tokio::time::timeout(CALL, call).await {
-        Ok(done) => done.map_err(Fault::from),
-        Err(_) => {
-            tracing::warn!(event = "object_store_slow", operation, "the object store hangs");
-            Err(Fault::Slow)
-        }
-    }
+    let Ok(done) = tokio::time::timeout(CALL, call).await else {
+        tracing::warn!(event = "object_store_slow", operation, "the object store hangs");
+        return Err(Fault::Slow);
+    };
+    done.map_err(Fault::from)
 }
 
 /// Gathered bytes as the store takes them.

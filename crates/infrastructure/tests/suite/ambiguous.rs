@@ -17,6 +17,7 @@ use application::{
         UserRepository as _,
     },
     transcriptions::CreateTranscription,
+    uploads::UploadLimits,
 };
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -135,7 +136,8 @@ impl World {
 
     /// Accepts so many more jobs, each with a mark that it keeps at the engine.
     async fn create(&mut self, count: usize) {
-        let services = self.adapters.services(Quotas::OFF, AddressPolicy::default());
+        let services =
+            self.adapters.services(Quotas::OFF, AddressPolicy::default(), UploadLimits::default());
         for _ in 0..count {
             let mark = format!("mark {}", self.jobs.len());
             let video_url = "https://media.example/talk.wav".to_owned();

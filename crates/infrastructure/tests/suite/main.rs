@@ -5,6 +5,7 @@ mod contracts;
 mod engines;
 mod limits;
 mod media;
+mod objects;
 mod persistence;
 mod poisoned;
 mod security;

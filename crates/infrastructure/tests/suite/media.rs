@@ -8,4 +8,6 @@ mod fetching;
 mod guard;
 mod keeping;
 mod probing;
+mod uploads;
 mod world;
+mod youtube;

@@ -20,12 +20,18 @@ impl Progress {
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr());
-        bar.enable_steady_tick(TICK);
-        Self(bar)
+        let progress = Self(bar);
+        progress.draw("preparing", None);
+        progress.0.enable_steady_tick(TICK);
+        progress
     }
 
     /// Shows a stage and its share of work done, where that is known.
     pub(super) fn show(&self, stage: Stage, share: Option<f64>) {
+        self.draw(stage.as_str(), share);
+    }
+
+    fn draw(&self, stage: &'static str, share: Option<f64>) {
         let template = match share {
             Some(_) => "{spinner} {msg:12} [{bar:30}] {percent:>3}% {elapsed}",
             None => "{spinner} {msg:12} {elapsed}",
@@ -33,7 +39,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.0.set_style(style.progress_chars("=> "));
         }
-        self.0.set_message(stage.as_str());
+        self.0.set_message(stage);
         self.0.set_position(share.map_or(0, percent));
     }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use api::ApiConfig;
-use application::{Adapters, Engine, EngineConfig, limits::Quotas};
+use application::{Adapters, Engine, EngineConfig, limits::Quotas, uploads::UploadLimits};
 use chrono::TimeDelta;
 use domain::AddressPolicy;
 use infrastructure::{
@@ -126,6 +126,7 @@ impl TestApp {
         let config = ServeConfig {
             quotas: Quotas::default(),
             policy: AddressPolicy::default(),
+            uploads: UploadLimits::default(),
             engine: EngineConfig::default(),
             api: ApiConfig { environment: "test".to_owned(), ..ApiConfig::default() },
             workers: 1,

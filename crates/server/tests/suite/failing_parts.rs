@@ -30,6 +30,7 @@ async fn calls(app: &TestApp, token: &str) -> Vec<Answer> {
         app.get("/api/transcription", token).await,
         app.get(id, token).await,
         app.get(&format!("{id}/transcript"), token).await,
+        app.get(&format!("{id}/export/srt"), token).await,
         app.post("/api/transcription", token, &json!({"video_url": MEDIA})).await,
         app.call(Method::POST, &format!("{id}/cancel"), token).await,
         app.call(Method::DELETE, id, token).await,
@@ -55,7 +56,7 @@ async fn without_transcriptions_reading_waits_and_the_rest_works() {
     let app = app.start();
     let token = app.token("a@example.com").await;
     let statuses: Vec<_> = calls(&app, &token).await.iter().map(|a| a.status).collect();
-    assert_eq!(statuses, [200, 503, 503, 503, 201, 404, 404]);
+    assert_eq!(statuses, [200, 503, 503, 503, 503, 201, 404, 404]);
     assert_away(&app.get("/api/transcription", &token).await);
     app.is_alive().await;
 }
@@ -65,7 +66,7 @@ async fn without_a_queue_nothing_is_accepted_and_reading_works() {
     let app = TestApp::builder().with(|adapters, _| adapters.jobs = Arc::new(Down)).start();
     let token = app.token("a@example.com").await;
     let statuses: Vec<_> = calls(&app, &token).await.iter().map(|a| a.status).collect();
-    assert_eq!(statuses, [200, 200, 404, 404, 503, 503, 503]);
+    assert_eq!(statuses, [200, 200, 404, 404, 404, 503, 503, 503]);
     assert_away(&app.post("/api/transcription", &token, &json!({"video_url": MEDIA})).await);
     assert!(app.engine().run_pending().await.is_err());
     app.is_alive().await;

@@ -37,7 +37,8 @@ impl Operation {
 
     /// A path that reaches it.
     fn path(&self) -> String {
-        self.pattern.replace("{id}", NOBODY).replace("{token}", &"0".repeat(64))
+        let path = self.pattern.replace("{id}", NOBODY).replace("{token}", &"0".repeat(64));
+        path.replace("{format}", "srt")
     }
 }
 
@@ -100,7 +101,8 @@ async fn what_is_not_described_is_not_there() {
         (Method::POST, "/api/auth/logout"),
         (Method::POST, "/api/auth/logout-all"),
         (Method::PUT, "/api/auth/password"),
-        (Method::GET, "/api/transcription/x/export/srt"),
+        (Method::GET, "/api/transcription/x/export"),
+        (Method::GET, "/api/transcription/x/export/srt/x"),
         (Method::GET, "/api/transcription/x/events"),
         (Method::POST, "/api/transcription/x/retry"),
         (Method::POST, "/api/callbacks/x"),

@@ -108,6 +108,7 @@ async fn every_row_of_the_table_holds_as_many_calls_as_it_says() {
         (&get, "/api/transcription", "transcription_list", 20, true),
         (&get, "/api/transcription/x", "transcription_get", 30, true),
         (&get, "/api/transcription/x/transcript", "transcription_get", 30, true),
+        (&get, "/api/transcription/x/export/srt", "transcription_export", 30, true),
         (&post, "/api/transcription/x/cancel", "transcription_delete", 10, true),
         (&delete, "/api/transcription/x", "transcription_delete", 10, true),
         (&get, "/nowhere", "default", 100, false),

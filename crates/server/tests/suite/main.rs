@@ -11,3 +11,4 @@ mod real_input;
 mod restart;
 mod settings;
 mod transcriptions;
+mod uploads;

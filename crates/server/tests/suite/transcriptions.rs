@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod bodies;
+mod exports;
 mod lists;
 mod outcomes;
 
@@ -71,6 +72,7 @@ async fn every_route_answers_with_and_without_a_slash_at_its_end() {
         app.get(&at(""), &token).await.ok();
         app.run_pending_jobs().await;
         app.get(&at("/transcript"), &token).await.ok();
+        assert_eq!(app.get(&at("/export/vtt"), &token).await.status, 200);
         let ended = app.call(Method::POST, &at("/cancel"), &token).await;
         ended.problem(409, "transcription_already_ended");
         assert_eq!(app.call(Method::DELETE, &at(""), &token).await.status, 204);
@@ -139,6 +141,7 @@ async fn what_is_not_ones_own_is_as_absent_as_what_is_not_there() {
         (Method::GET, ""),
         (Method::DELETE, ""),
         (Method::GET, "/transcript"),
+        (Method::GET, "/export/srt"),
         (Method::POST, "/cancel"),
     ] {
         let mut answers = Vec::new();

@@ -90,6 +90,10 @@ macro_rules! job_store_contract {
                 progress_is_shown_and_never_falls(&stores),
                 progress_needs_the_lease(&stores),
                 a_pause_lasts_until_it_is_lifted_and_keeps_its_beginning(&stores),
+                an_upload_is_queued_and_reads_back_equal(&stores),
+                files_count_while_their_jobs_live(&stores),
+                a_file_beyond_the_quota_changes_nothing(&stores),
+                a_quota_for_files_is_exact_under_concurrency(&stores),
             ]
         } }
     };

@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod limits;
 mod macros;
 pub mod media;
+pub mod objects;
 mod samples;
 pub mod security;
 pub mod speech;

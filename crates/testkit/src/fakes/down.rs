@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     CallbackDigest, Email, Epoch, FailureCode, ListFilter, Outcome, Page, PageRequest,
-    PasswordDigest, PollStep, Step, Submission, SubmissionId, Transcription, TranscriptionId, User,
-    UserId, WorkerId,
+    PasswordDigest, PollStep, Step, Submission, SubmissionId, Transcription, TranscriptionId,
+    UploadId, User, UserId, WorkerId,
 };
 use uuid::Uuid;
 
@@ -82,6 +82,18 @@ impl TranscriptionRepository for Down {
 impl JobStore for Down {
     async fn enqueue(&self, _: &Transcription) -> Result<(), EnqueueError> {
         down("jobs.enqueue")
+    }
+
+    async fn enqueue_upload(&self, _: &Transcription, _: Option<u64>) -> Result<(), EnqueueError> {
+        down("jobs.enqueue")
+    }
+
+    async fn upload_bytes(&self, _: UserId) -> Result<u64, PortFailure> {
+        down("jobs.upload_bytes")
+    }
+
+    async fn uploads_in_use(&self, _: &[UploadId]) -> Result<Vec<UploadId>, PortFailure> {
+        down("jobs.uploads_in_use")
     }
 
     async fn claim(&self, _: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {

@@ -65,7 +65,7 @@ pub fn adapters() -> Fakes {
         store: Arc::new(InMemoryStore::new(clock.clone())),
         speech: Arc::default(),
         media: Arc::default(),
-        objects: Arc::default(),
+        objects: Arc::new(InMemoryObjects::at(clock.clone())),
         limiter: Arc::default(),
         events: Arc::default(),
         hasher: Arc::default(),

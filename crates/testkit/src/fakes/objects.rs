@@ -1,24 +1,35 @@
 //! Files in memory.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
-use application::ports::{ByteStream, ObjectStore, PortFailure, PutError, StoredObject};
+use application::ports::{ByteStream, Clock, ObjectStore, PortFailure, PutError, StoredObject};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use domain::UploadId;
 use futures_util::{StreamExt, stream};
 
 use super::lock;
 
-/// Keeps files in memory, as if all had been stored at the beginning of time.
-#[derive(Debug, Default)]
-pub struct InMemoryObjects(Mutex<BTreeMap<UploadId, Bytes>>);
+/// Keeps files in memory. The default has no clock: its files were stored at the beginning of time.
+#[derive(Default)]
+pub struct InMemoryObjects {
+    clock: Option<Arc<dyn Clock>>,
+    files: Mutex<BTreeMap<UploadId, (DateTime<Utc>, Bytes)>>,
+}
 
 impl InMemoryObjects {
+    /// An empty store that takes "now" from `clock`.
+    pub fn at(clock: Arc<dyn Clock>) -> Self {
+        Self { clock: Some(clock), ..Self::default() }
+    }
+
     /// The names of the files, by age.
     pub fn ids(&self) -> Vec<UploadId> {
-        lock(&self.0).keys().copied().collect()
+        lock(&self.files).keys().copied().collect()
     }
 }
 
@@ -38,26 +49,25 @@ impl ObjectStore for InMemoryObjects {
             }
         }
         let bytes = whole.len() as u64;
-        lock(&self.0).insert(id, whole.freeze());
+        let now = self.clock.as_ref().map_or(DateTime::UNIX_EPOCH, |clock| clock.now());
+        lock(&self.files).insert(id, (now, whole.freeze()));
         Ok(bytes)
     }
 
     async fn get(&self, id: UploadId) -> Result<Option<ByteStream<'static>>, PortFailure> {
-        let found = lock(&self.0).get(&id).cloned();
+        let found = lock(&self.files).get(&id).map(|(_, whole)| whole.clone());
         Ok(found.map(|whole| stream::iter([Ok(whole)]).boxed()))
     }
 
     async fn delete(&self, id: UploadId) -> Result<(), PortFailure> {
-        lock(&self.0).remove(&id);
+        lock(&self.files).remove(&id);
         Ok(())
     }
 
     async fn list(&self, limit: u32) -> Result<Vec<StoredObject>, PortFailure> {
-        let kept = lock(&self.0);
-        let object = |(id, whole): (&UploadId, &Bytes)| StoredObject {
-            id: *id,
-            bytes: whole.len() as u64,
-            stored_at: DateTime::UNIX_EPOCH,
+        let kept = lock(&self.files);
+        let object = |(id, (stored_at, whole)): (&UploadId, &(DateTime<Utc>, Bytes))| {
+            StoredObject { id: *id, bytes: whole.len() as u64, stored_at: *stored_at }
         };
         Ok(kept.iter().map(object).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect())
     }

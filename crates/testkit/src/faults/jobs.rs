@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     CallbackDigest, Epoch, FailureCode, Outcome, PollStep, Step, Submission, SubmissionId,
-    Transcription, TranscriptionId, UserId, WorkerId,
+    Transcription, TranscriptionId, UploadId, UserId, WorkerId,
 };
 use uuid::Uuid;
 
@@ -83,6 +83,22 @@ const fn settle_of(step: &PollStep) -> &'static str {
 impl JobStore for FaultyJobs {
     async fn enqueue(&self, transcription: &Transcription) -> Result<(), EnqueueError> {
         self.call("jobs.enqueue", self.inner.enqueue(transcription)).await
+    }
+
+    async fn enqueue_upload(
+        &self,
+        transcription: &Transcription,
+        quota: Option<u64>,
+    ) -> Result<(), EnqueueError> {
+        self.call("jobs.enqueue_upload", self.inner.enqueue_upload(transcription, quota)).await
+    }
+
+    async fn upload_bytes(&self, owner: UserId) -> Result<u64, PortFailure> {
+        self.inner.upload_bytes(owner).await
+    }
+
+    async fn uploads_in_use(&self, ids: &[UploadId]) -> Result<Vec<UploadId>, PortFailure> {
+        self.inner.uploads_in_use(ids).await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {

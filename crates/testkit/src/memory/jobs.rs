@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     CallbackDigest, Epoch, FailureCode, Outcome, PollStep, Step, Submission, SubmissionId,
-    Transcription, TranscriptionId, UserId, WorkerId,
+    Transcription, TranscriptionId, UploadId, UserId, WorkerId,
 };
 
 use super::{InMemoryStore, state::later};
@@ -19,6 +19,22 @@ use super::{InMemoryStore, state::later};
 impl JobStore for InMemoryStore {
     async fn enqueue(&self, transcription: &Transcription) -> Result<(), EnqueueError> {
         self.lock().enqueue(transcription)
+    }
+
+    async fn enqueue_upload(
+        &self,
+        transcription: &Transcription,
+        quota: Option<u64>,
+    ) -> Result<(), EnqueueError> {
+        self.lock().enqueue_upload(transcription, quota)
+    }
+
+    async fn upload_bytes(&self, owner: UserId) -> Result<u64, PortFailure> {
+        Ok(self.lock().upload_bytes(owner))
+    }
+
+    async fn uploads_in_use(&self, ids: &[UploadId]) -> Result<Vec<UploadId>, PortFailure> {
+        Ok(self.lock().uploads_in_use(ids))
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {

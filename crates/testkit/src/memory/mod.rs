@@ -14,6 +14,7 @@ mod steps;
 mod submissions;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use std::{
     fmt,

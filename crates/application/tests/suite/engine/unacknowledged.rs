@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     CallbackDigest, Epoch, FailureCode, JobState, Outcome, PollStep, Status, Step, Submission,
-    SubmissionId, SubmissionState, Transcription, TranscriptionId, UserId, WorkerId,
+    SubmissionId, SubmissionState, Transcription, TranscriptionId, UploadId, UserId, WorkerId,
 };
 use testkit::{
     fakes::{Gate, SpeechMethod, speech_error},
@@ -74,6 +74,22 @@ fn lost(operation: &'static str) -> PortFailure {
 impl JobStore for Unacknowledged {
     async fn enqueue(&self, transcription: &Transcription) -> Result<(), EnqueueError> {
         self.inner.enqueue(transcription).await
+    }
+
+    async fn enqueue_upload(
+        &self,
+        transcription: &Transcription,
+        quota: Option<u64>,
+    ) -> Result<(), EnqueueError> {
+        self.inner.enqueue_upload(transcription, quota).await
+    }
+
+    async fn upload_bytes(&self, owner: UserId) -> Result<u64, PortFailure> {
+        self.inner.upload_bytes(owner).await
+    }
+
+    async fn uploads_in_use(&self, ids: &[UploadId]) -> Result<Vec<UploadId>, PortFailure> {
+        self.inner.uploads_in_use(ids).await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {

@@ -10,6 +10,7 @@ use application::{
         UserRepository,
     },
     transcriptions::CreateTranscription,
+    uploads::UploadLimits,
 };
 use domain::{
     AddressPolicy, CompletedFacts, Email, Failure, FailureCode, Metadata, Outcome, PasswordDigest,
@@ -21,7 +22,7 @@ use testkit::fakes::{self, Fakes, small_transcript};
 pub(super) const URL: &str = "https://media.example/talk.wav";
 
 pub(super) fn services(adapters: &Adapters) -> Services {
-    adapters.services(Quotas::OFF, AddressPolicy::default())
+    adapters.services(Quotas::OFF, AddressPolicy::default(), UploadLimits::default())
 }
 
 pub(super) fn command(owner: UserId, url: &str) -> CreateTranscription {

@@ -88,6 +88,8 @@ pub(super) fn arguments(id: &YouTubeId, ffmpeg: &Path, bounds: Bounds) -> Vec<Os
         "--extract-audio",
         "--audio-format",
         "wav",
+        // What was downloaded stays, to be measured when all is done.
+        "--keep-video",
         "--postprocessor-args",
         "ExtractAudio+ffmpeg_i:-protocol_whitelist file,pipe",
         "--postprocessor-args",
@@ -129,7 +131,7 @@ mod tests {
         --progress-delta 0.5 --progress-template 'download:SAAS-IA-PROGRESS \
         %(progress.{status,downloaded_bytes,total_bytes,total_bytes_estimate})j' --print \
         'pre_process:SAAS-IA-FACTS %(.{title,duration,live_status,is_live})j' --no-simulate \
-        --format bestaudio/best --extract-audio --audio-format wav --postprocessor-args \
+        --format bestaudio/best --extract-audio --audio-format wav --keep-video --postprocessor-args \
         'ExtractAudio+ffmpeg_i:-protocol_whitelist file,pipe' --postprocessor-args \
         'ExtractAudio+ffmpeg_o:-ac 1 -ar 16000' --no-part --no-continue --no-mtime \
         --restrict-filenames --output audio.%(ext)s --ffmpeg-location /usr/bin/ffmpeg -- \
@@ -144,10 +146,9 @@ mod tests {
 
     #[test]
     fn the_command_line_is_exactly_this_one() {
-        let quoted = words().into_iter().map(|word| match word.contains(' ') {
-            true => format!("'{word}'"),
-            false => word,
-        });
+        let quoted = words()
+            .into_iter()
+            .map(|word| if word.contains(' ') { format!("'{word}'") } else { word });
         assert_eq!(quoted.collect::<Vec<_>>().join(" "), GOLDEN);
     }
 

@@ -103,7 +103,7 @@ impl YouTube {
             let ended = attempt.run(running, watch, self.total, progress).await?;
             // What it has made is measured again: it may have grown since the last look.
             Watch { bounds: self.bounds, floor }.judge_at_end(part.clone()).await?;
-            let bytes = judge(&ended, &part.join(SOUND), self.bounds).await?;
+            let bytes = judge(&ended, id, &part.join(SOUND), self.bounds).await?;
             folder.adopt(&part.join(SOUND), &keep(&ended.report.facts)).await?;
             progress.at(1.0);
             Ok(bytes)
@@ -137,11 +137,16 @@ fn keep(facts: &Facts) -> Vec<u8> {
 }
 
 /// The size of the sound that a run has made, or why it has made none.
-async fn judge(ended: &Ended, sound: &Path, bounds: Bounds) -> Result<u64, FetchError> {
+async fn judge(
+    ended: &Ended,
+    id: &YouTubeId,
+    sound: &Path,
+    bounds: Bounds,
+) -> Result<u64, FetchError> {
     let Ended { ending, report } = ended;
     match ending {
         Ending::Code(0) => {}
-        Ending::Code(code) => return Err(complaint(*code, report)),
+        Ending::Code(code) => return Err(complaint(*code, report, id)),
         Ending::NotStarted => {
             return Err(failed(FailureCode::YouTubeUnavailable, "yt-dlp cannot be started"));
         }
@@ -159,15 +164,21 @@ async fn judge(ended: &Ended, sound: &Path, bounds: Bounds) -> Result<u64, Fetch
 }
 
 /// yt-dlp ended with an error.
-fn complaint(code: i32, report: &Report) -> FetchError {
+fn complaint(code: i32, report: &Report, id: &YouTubeId) -> FetchError {
     let said = if report.errors.is_empty() { &report.remarks } else { &report.errors };
-    let meaning = wordings::meaning(&report.errors);
-    let meaning = meaning.unwrap_or_else(|| match code {
-        // Of its command line, which is always the same.
-        2 => FailureCode::YouTubeUnavailable,
-        _ => FailureCode::YouTubeFailed,
-    });
-    failed(meaning, format!("yt-dlp ended with {code}: {said}"))
+    // 2 is a complaint about the command line, which is always the same.
+    let unknown =
+        if code == 2 { FailureCode::YouTubeUnavailable } else { FailureCode::YouTubeFailed };
+    let meaning = wordings::meaning(&report.errors).unwrap_or(unknown);
+    failed(meaning, format!("yt-dlp ended with {code}: {}", discreet(said, id)))
+}
+
+/// What was said, for the log: without addresses, which can hold secrets, and without the name of
+/// the video, which is its user's own business.
+fn discreet(said: &str, id: &YouTubeId) -> String {
+    let word = |word| if str::contains(word, "://") { "(url)" } else { word };
+    let words: Vec<_> = said.split_whitespace().map(word).collect();
+    words.join(" ").replace(id.as_str(), "(id)")
 }
 
 /// yt-dlp was content, and made nothing.

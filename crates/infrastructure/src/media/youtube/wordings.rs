@@ -16,7 +16,7 @@ use FailureCode::{
 /// Parts of sentences in lower case with straight apostrophes, the first that is found decides.
 /// The order matters: "Video unavailable" introduces many a better reason, "Sign in" two of them,
 /// and the invitation to report a bug follows whatever yt-dlp did not expect.
-const TABLE: [(&str, FailureCode); 68] = [
+const TABLE: [(&str, FailureCode); 69] = [
     // _video.py, the reason of LOGIN_REQUIRED; captcha: playerCaptchaViewModel
     ("confirm you're not a bot", YouTubeBotCheck),
     ("captcha challenge", YouTubeBotCheck),
@@ -45,6 +45,8 @@ const TABLE: [(&str, FailureCode); 68] = [
     ("live stream recording is not available", YouTubeLive),
     ("live stream is offline", YouTubeLive),
     ("not currently live", YouTubeLive),
+    // YouTube's policies are explained "in your country", which is not what is said below
+    ("removed for violating", YouTubeRemoved),
     // _video.py, raise_geo_restricted; common.py, raise_geo_restricted
     ("in your country", YouTubeGeoBlocked),
     ("due to geo restriction", YouTubeGeoBlocked),

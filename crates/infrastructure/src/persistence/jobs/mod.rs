@@ -21,6 +21,7 @@ mod submit;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod uploads;
 
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     CallbackDigest, Epoch, FailureCode, Outcome, Step, Submission, SubmissionId, Transcription,
-    TranscriptionId, UserId, WorkerId, job::PollStep,
+    TranscriptionId, UploadId, UserId, WorkerId, job::PollStep,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
@@ -63,6 +64,28 @@ macro_rules! change {
 impl JobStore for SqliteStore {
     async fn enqueue(&self, transcription: &Transcription) -> Result<(), EnqueueError> {
         change!(self, "jobs.enqueue", |tx, _now| enqueue::enqueue(tx, transcription))
+    }
+
+    async fn enqueue_upload(
+        &self,
+        transcription: &Transcription,
+        quota: Option<u64>,
+    ) -> Result<(), EnqueueError> {
+        change!(self, "jobs.enqueue", |tx, _now| uploads::enqueue(tx, transcription, quota))
+    }
+
+    async fn upload_bytes(&self, owner: UserId) -> Result<u64, PortFailure> {
+        bounded("jobs.upload_bytes", async {
+            Ok::<_, Stop<PortFailure>>(uploads::bytes(self.reader.db(), owner).await?)
+        })
+        .await
+    }
+
+    async fn uploads_in_use(&self, ids: &[UploadId]) -> Result<Vec<UploadId>, PortFailure> {
+        bounded("jobs.uploads_in_use", async {
+            Ok::<_, Stop<PortFailure>>(uploads::in_use(self.reader.db(), ids).await?)
+        })
+        .await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {

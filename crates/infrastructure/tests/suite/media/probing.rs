@@ -2,7 +2,6 @@
 //! not depend on what is installed; the last one asks the real one where there is one.
 
 use std::{
-    io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -11,33 +10,15 @@ use std::{
 use domain::{FailureCode, SourceFacts};
 use tokio::time;
 
-use super::world::{Server, World, noise};
+use super::world::{Server, World, noise, stub};
 
 const SPEECH: &str = r#"{"streams":[{"codec_type":"audio","duration":"1.5"}],
     "format":{"format_name":"wav","duration":"2.25","tags":{"TITLE":" A\ntalk "}}}"#;
 
-/// Writes a shell script that stands for ffprobe. Another process writes it: a file that this one
-/// has open for writing cannot be started by any of its threads.
-fn stub(world: &World, script: &str) -> PathBuf {
-    let folder = world.config.work_dir.parent().unwrap();
-    std::fs::create_dir_all(folder).unwrap();
-    let path = folder.join("ffprobe");
-    let mut writer = Command::new("sh")
-        .args(["-c", r#"cat > "$0" && chmod 700 "$0""#])
-        .arg(&path)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let text = format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n");
-    writer.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(writer.wait().unwrap().success());
-    path
-}
-
 /// A library whose ffprobe is `script`.
 fn probed_by(script: &str) -> World {
     let mut world = World::new();
-    world.config.ffprobe = Some(stub(&world, script));
+    world.config.ffprobe = Some(stub(&world, "ffprobe", script));
     world
 }
 

@@ -2,9 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    io,
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -122,6 +123,25 @@ pub(super) fn listing(folder: &Path) -> Vec<String> {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// Writes a shell script that stands for the program `name`, in the folder above that of the jobs.
+/// Another process writes it: a file that this one has open for writing cannot be started by any of
+/// its threads.
+pub(super) fn stub(world: &World, name: &str, script: &str) -> PathBuf {
+    let folder = world.config.work_dir.parent().unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    let path = folder.join(name);
+    let mut writer = Command::new("sh")
+        .args(["-c", r#"cat > "$0.new" && chmod 700 "$0.new" && mv "$0.new" "$0""#])
+        .arg(&path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n");
+    writer.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
+    path
 }
 
 /// Answers each look-up with the next of a list; the last answer stays.

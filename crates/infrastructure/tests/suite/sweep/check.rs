@@ -16,8 +16,27 @@ use super::{
     world::{OWNER, World},
 };
 
-/// What is said of a job that the engine accepted more often than it may have.
-pub(super) const PAID_TWICE: &str = "accepted too often";
+/// What is wrong after a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// The engine accepted a job more often than it may have.
+    PaidTwice(String),
+    /// A job failed, or did not end at all, without a reason: nothing is broken, but a machine that
+    /// is too busy for the leases of a sweep does the same.
+    GivenUp(String),
+    /// Anything else.
+    Broken(String),
+    /// What else is known.
+    Note(String),
+}
+
+impl Finding {
+    pub(super) const fn is_note(&self) -> bool {
+        matches!(self, Self::Note(_))
+    }
+}
+
+use Finding::{Broken, GivenUp, Note, PaidTwice};
 
 struct Submission {
     job: Uuid,
@@ -27,7 +46,7 @@ struct Submission {
 }
 
 /// What is wrong, in words; nothing if all is well.
-pub(super) async fn violations(world: &World, fake: &FakeAssemblyAi, told: &Told) -> Vec<String> {
+pub(super) async fn violations(world: &World, fake: &FakeAssemblyAi, told: &Told) -> Vec<Finding> {
     let mut wrong = Vec::new();
     let ledger = by_mark(fake, &mut wrong);
     let submissions = submissions(world).await;
@@ -39,10 +58,15 @@ pub(super) async fn violations(world: &World, fake: &FakeAssemblyAi, told: &Told
         check_text(world, place, asked, accepted, &own, &mut wrong).await;
         check_payment(place, accepted, &own, &mut wrong);
     }
+    let paid_twice = wrong.iter().filter(|found| matches!(found, PaidTwice(_))).count() as u64;
+    let counted = world.store.duplicates().await.expect("it is read");
+    if counted != paid_twice {
+        wrong.push(Broken(format!("{counted} duplicates were counted, not {paid_twice}")));
+    }
     check_leftovers(world, fake, &mut wrong).await;
     check_history(world, &mut wrong).await;
     if !wrong.is_empty() {
-        wrong.extend(history(world).await);
+        wrong.extend(history(world).await.into_iter().map(Note));
     }
     wrong
 }
@@ -62,12 +86,12 @@ async fn history(world: &World) -> Vec<String> {
     told
 }
 
-fn by_mark(fake: &FakeAssemblyAi, wrong: &mut Vec<String>) -> BTreeMap<String, Vec<Accepted>> {
+fn by_mark(fake: &FakeAssemblyAi, wrong: &mut Vec<Finding>) -> BTreeMap<String, Vec<Accepted>> {
     let mut ledger = BTreeMap::<String, Vec<Accepted>>::new();
     for entry in fake.ledger() {
         match entry.params.get("keyterms_prompt").and_then(|marks| marks[0].as_str()) {
             Some(mark) => ledger.entry(mark.to_owned()).or_default().push(entry),
-            None => wrong.push(format!("nobody asked for {}", entry.id)),
+            None => wrong.push(Broken(format!("nobody asked for {}", entry.id))),
         }
     }
     ledger
@@ -97,12 +121,12 @@ async fn check_ending(
     place: usize,
     asked: &Asked,
     told: &Told,
-    wrong: &mut Vec<String>,
+    wrong: &mut Vec<Finding>,
 ) {
     let found = drive::find(world, place).await.expect("it is read");
     let Some(found) = found else {
         if !matches!(asked.regret, Some((_, Regret::Deletes))) {
-            wrong.push(format!("job {place} is lost"));
+            wrong.push(Broken(format!("job {place} is lost")));
         }
         return;
     };
@@ -113,7 +137,9 @@ async fn check_ending(
     };
     if !fits || matches!(asked.regret, Some((_, Regret::Deletes))) {
         let state = &found.parts().state;
-        wrong.push(format!("job {place} ended as {state:?}, {:?} was told", told.get(&place)));
+        let text = format!("job {place} ended as {state:?}, {:?} was told", told.get(&place));
+        let given_up = status == Status::Failed && !told.contains_key(&place);
+        wrong.push(if given_up { GivenUp(text) } else { Broken(text) });
     }
 }
 
@@ -124,13 +150,12 @@ async fn check_text(
     asked: &Asked,
     accepted: &[Accepted],
     own: &[&Submission],
-    wrong: &mut Vec<String>,
+    wrong: &mut Vec<Finding>,
 ) {
     let transcript = world.store.transcript(OWNER, scenario::id(place)).await;
     let Some(found) = transcript.expect("it is read") else { return };
-    let transcript = found.transcript;
-    if transcript.text != asked.recording().text {
-        wrong.push(format!("job {place} has another's text: {}", transcript.text));
+    if found.transcript.text != asked.recording().text {
+        wrong.push(Broken(format!("job {place} has another's text: {}", found.transcript.text)));
     }
     let finished: Vec<_> = own.iter().filter(|sent| sent.state == "finished").collect();
     let in_ledger = |sent: &Submission| {
@@ -140,7 +165,7 @@ async fn check_text(
         })
     };
     if finished.len() != 1 || !in_ledger(finished[0]) {
-        wrong.push(format!("job {place} has a text that no submission brought"));
+        wrong.push(Broken(format!("job {place} has a text that no submission brought")));
     }
 }
 
@@ -150,24 +175,26 @@ fn check_payment(
     place: usize,
     accepted: &[Accepted],
     own: &[&Submission],
-    wrong: &mut Vec<String>,
+    wrong: &mut Vec<Finding>,
 ) {
     let failed = own.iter().filter(|sent| sent.state == "error" && sent.provider_id.is_some());
     let allowed = 1 + failed.count();
     if accepted.len() > allowed {
-        wrong.push(format!("job {place} was {PAID_TWICE}: {} of {allowed}", accepted.len()));
+        wrong.push(PaidTwice(format!("job {place}: {} of {allowed}", accepted.len())));
     }
     for (before, after) in own.iter().zip(own.iter().skip(1)) {
         let closed = matches!(before.state.as_str(), "error" | "abandoned");
         if !closed || after.seq != before.seq + 1 {
             let (seq, state) = (before.seq, &before.state);
-            wrong.push(format!("job {place} was submitted again after {seq}, which is {state}"));
+            wrong.push(Broken(format!(
+                "job {place} was submitted again after {seq}, which is {state}"
+            )));
         }
     }
 }
 
 /// Nothing waits, nothing is held, nothing lies about.
-async fn check_leftovers(world: &World, fake: &FakeAssemblyAi, wrong: &mut Vec<String>) {
+async fn check_leftovers(world: &World, fake: &FakeAssemblyAi, wrong: &mut Vec<Finding>) {
     for (what, sql) in [
         ("a live job", "SELECT state || ' ' || stage FROM jobs"),
         ("an open intent", "SELECT 'seq ' || seq FROM provider_submissions WHERE state = 'intent'"),
@@ -175,23 +202,19 @@ async fn check_leftovers(world: &World, fake: &FakeAssemblyAi, wrong: &mut Vec<S
     ] {
         for row in rows(world, sql).await {
             let detail: String = row.try_get_by(0).expect("a text");
-            wrong.push(format!("{what} is left: {detail}"));
+            wrong.push(Broken(format!("{what} is left: {detail}")));
         }
     }
     for job in FolderMedia::new(&world.dir).kept().await.expect("it is read") {
-        wrong.push(format!("audio of {job} is left"));
+        wrong.push(Broken(format!("audio of {job} is left")));
     }
     for entry in fake.ledger().iter().filter(|entry| !fake.is_deleted(&entry.id)) {
-        wrong.push(format!("the engine keeps {}", entry.id));
-    }
-    let duplicates = world.store.duplicates().await.expect("it is read");
-    if duplicates > 0 {
-        wrong.push(format!("{duplicates} duplicates were counted"));
+        wrong.push(Broken(format!("the engine keeps {}", entry.id)));
     }
 }
 
 /// Epochs rise, and nothing follows an end.
-async fn check_history(world: &World, wrong: &mut Vec<String>) {
+async fn check_history(world: &World, wrong: &mut Vec<Finding>) {
     let mut last = BTreeMap::<Uuid, (i64, bool)>::new();
     for row in rows(world, "SELECT job_id, epoch, outcome FROM job_attempts ORDER BY id").await {
         let job: Uuid = row.try_get_by(0).expect("an id");
@@ -199,7 +222,8 @@ async fn check_history(world: &World, wrong: &mut Vec<String>) {
         let outcome: String = row.try_get_by(2).expect("a word");
         let (before, ended) = last.get(&job).copied().unwrap_or_default();
         if epoch < before || ended {
-            wrong.push(format!("{outcome} of epoch {epoch} after {before}, ended: {ended}"));
+            wrong
+                .push(Broken(format!("{outcome} of epoch {epoch} after {before}, ended: {ended}")));
         }
         let ends = matches!(outcome.as_str(), "complete" | "fail" | "cancel");
         last.insert(job, (epoch, ended || ends));

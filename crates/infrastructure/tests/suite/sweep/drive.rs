@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 use application::{Adapters, Engine, EngineConfig, ports::CancelOutcome};
 use chrono::TimeDelta;
 use domain::{
-    CallbackDigest, Keyterms, Metadata, Source, Status, Transcription, TranscriptionOptions,
+    CallbackDigest, Keyterms, Metadata, Source, Stage, Status, Transcription, TranscriptionOptions,
     TranscriptionState,
 };
 use futures_util::future::try_join_all;
@@ -15,16 +15,14 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{
+    check::Finding,
     mutants::Mutant,
     scenario::{self, Asked, Regret, When},
     world::{OWNER, World, config},
 };
 
 /// How long a run may take until nothing happens any more.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// When a service that is to be stopped in good order is.
-const BEFORE_DRAIN: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -39,7 +37,7 @@ pub(super) async fn drive(
     world: &World,
     adapters: &Adapters,
     config: EngineConfig,
-) -> Result<Told, String> {
+) -> Result<Told, Finding> {
     let mut engine = Engine::new(adapters, config);
     let mut handle = engine.start();
     let all = async {
@@ -48,14 +46,17 @@ pub(super) async fn drive(
         tokio::select! {
             told = owners => told,
             () = call_back(world, adapters), if world.scenario.calls_back => {
-                Err("the callbacks came to an end".to_owned())
+                Err(Finding::Broken("the callbacks came to an end".to_owned()))
             }
         }
     };
     let mut all = Box::pin(timeout(PATIENCE, all));
     let mut ended = None;
     if world.scenario.drains {
-        ended = timeout(BEFORE_DRAIN, &mut all).await.ok();
+        ended = tokio::select! {
+            ended = &mut all => Some(ended),
+            begun = begins(world) => begun.map(|()| None)?,
+        };
         handle.drain().await;
         engine = Engine::new(adapters, config);
         handle = engine.start();
@@ -64,7 +65,8 @@ pub(super) async fn drive(
         Some(ended) => ended,
         None => all.await,
     };
-    let told = ended.unwrap_or_else(|_| Err("the jobs did not come to an end".to_owned()));
+    let told = ended
+        .unwrap_or_else(|_| Err(Finding::GivenUp("the jobs did not come to an end".to_owned())));
     tidy(&engine).await;
     handle.drain().await;
     Ok(told?.into_iter().flatten().collect())
@@ -106,7 +108,7 @@ async fn own(
     adapters: &Adapters,
     place: usize,
     asked: &Asked,
-) -> Result<Option<(usize, Status)>, String> {
+) -> Result<Option<(usize, Status)>, Finding> {
     ask(world, adapters, place, asked).await?;
     let Some((when, regret)) = asked.regret else {
         wait(world, place, None).await?;
@@ -120,12 +122,13 @@ async fn own(
                     return Ok(Some((place, Status::Canceled)));
                 }
                 Ok(Some(CancelOutcome::Ended(status))) => return Ok(Some((place, status))),
-                Ok(None) => return Err(format!("job {place} is lost")),
+                Ok(None) => return Err(Finding::Broken(format!("job {place} is lost"))),
                 Err(_) => sleep(GLANCE).await,
             }
         },
         Regret::Deletes => {
-            fs::create_dir_all(deleting(world, place)).map_err(|error| error.to_string())?;
+            fs::create_dir_all(deleting(world, place))
+                .map_err(|error| Finding::Broken(error.to_string()))?;
             while adapters.jobs.delete(OWNER, scenario::id(place)).await.is_err() {
                 sleep(GLANCE).await;
             }
@@ -145,7 +148,7 @@ async fn ask(
     adapters: &Adapters,
     place: usize,
     asked: &Asked,
-) -> Result<(), String> {
+) -> Result<(), Finding> {
     while !deleting(world, place).exists() && find(world, place).await?.is_none() {
         let url = format!("https://media.example.com/{}", asked.recording);
         let wanted = Transcription::request(
@@ -169,7 +172,7 @@ async fn ask(
 }
 
 /// Waits until a job has ended, or is as far as it must be.
-async fn wait(world: &World, place: usize, when: Option<When>) -> Result<(), String> {
+async fn wait(world: &World, place: usize, when: Option<When>) -> Result<(), Finding> {
     loop {
         let Some(found) = find(world, place).await? else { return Ok(()) };
         let reached = match (&found.parts().state, when) {
@@ -195,6 +198,14 @@ async fn wait(world: &World, place: usize, when: Option<When>) -> Result<(), Str
     }
 }
 
+/// Waits until the first job is brought to the engine.
+async fn begins(world: &World) -> Result<(), Finding> {
+    while find(world, 0).await?.is_none() {
+        sleep(GLANCE).await;
+    }
+    wait(world, 0, Some(When::At(Stage::Uploading))).await
+}
+
 /// The jobs of open submissions, and the digests of their callbacks.
 async fn open_intents(world: &World) -> Vec<(Uuid, CallbackDigest)> {
     let db = world.store.read_connection();
@@ -209,8 +220,8 @@ async fn open_intents(world: &World) -> Vec<(Uuid, CallbackDigest)> {
     rows.iter().map(read).collect()
 }
 
-pub(super) async fn find(world: &World, place: usize) -> Result<Option<Transcription>, String> {
+pub(super) async fn find(world: &World, place: usize) -> Result<Option<Transcription>, Finding> {
     use application::ports::TranscriptionRepository as _;
     let found = world.store.find(OWNER, scenario::id(place)).await;
-    Ok(found.map_err(|error| error.to_string())?.map(|found| found.transcription))
+    Ok(found.map_err(|error| Finding::Broken(error.to_string()))?.map(|found| found.transcription))
 }

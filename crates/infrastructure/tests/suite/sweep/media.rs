@@ -9,7 +9,7 @@ use testkit::{fakes::fetch_error, fixtures};
 use tokio::time::sleep;
 
 /// How long a fetch takes.
-const FETCH: Duration = Duration::from_millis(100);
+const FETCH: Duration = Duration::from_millis(200);
 
 /// Has the recording that the last part of a URL names.
 pub(super) struct FolderMedia {

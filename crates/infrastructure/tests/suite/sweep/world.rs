@@ -46,6 +46,10 @@ pub(super) const LEASE: Duration = Duration::from_secs(2);
 /// How long a process stands still that lost its leases.
 pub(super) const FREEZE: Duration = Duration::from_millis(3_200);
 
+/// How long a process stands still whose request is still sent when it goes on: the engine would
+/// wait for the answer for five seconds longer than for its lease.
+pub(super) const OVERSLEEP: Duration = Duration::from_millis(5_300);
+
 /// How long a submission is looked for. Longer than a process stands still: one that goes on
 /// between its last look at its lease and its request, after the job was given up, pays twice.
 const WINDOW: TimeDelta = TimeDelta::milliseconds(6_400);
@@ -79,7 +83,7 @@ pub(super) struct Ground {
 impl Ground {
     pub(super) async fn new(scenario: &'static Scenario) -> Self {
         let dir = folder();
-        let processing = Duration::from_millis(400);
+        let processing = Duration::from_millis(800);
         let options = FakeOptions { processing, ..FakeOptions::default() };
         let fake = FakeAssemblyAi::start_with(options).expect("a server");
         scenario.prepare(&fake);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use application::uploads::UploadLimits;
 use domain::UserId;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
@@ -10,6 +11,7 @@ use super::{NOBODY, operations};
 use crate::{
     app::{MEDIA, PASSWORD, TestApp, send},
     callbacks::{first_token, path},
+    uploads,
 };
 
 /// What takes more than a simple call to see: the tests of limits, of failing parts and of slow
@@ -78,6 +80,10 @@ impl Seen<'_> {
         let id = self.app.create(&self.token, MEDIA).await;
         for at in [format!("{path}/{id}"), format!("{path}/{NOBODY}")] {
             self.both("getTranscript", Method::GET, &format!("{at}/transcript"), "").await;
+            for file in ["srt", "srt?lines=9", "srt?lines=1&lines=1"] {
+                self.both("exportTranscript", Method::GET, &format!("{at}/export/{file}"), "")
+                    .await;
+            }
             self.both("cancelTranscription", Method::POST, &format!("{at}/cancel"), "").await;
             self.both("getTranscription", Method::GET, &at, "").await;
         }
@@ -88,6 +94,7 @@ impl Seen<'_> {
         self.app.run_pending_jobs().await;
         let at = format!("{path}/{done}");
         self.both("getTranscript", Method::GET, &format!("{at}/transcript"), "").await;
+        self.both("exportTranscript", Method::GET, &format!("{at}/export/srt"), "").await;
         self.both("cancelTranscription", Method::POST, &format!("{at}/cancel"), "").await;
         for _ in 0..2 {
             self.both("deleteTranscription", Method::DELETE, &at, "").await;
@@ -101,6 +108,30 @@ impl Seen<'_> {
             self.both("hearAssemblyAi", Method::POST, &path(&token), "{}").await;
             self.bad_bodies("hearAssemblyAi", &path(&token)).await;
         }
+    }
+
+    async fn uploads(&mut self) {
+        let kind = format!("multipart/form-data; boundary={}", uploads::BOUNDARY);
+        let request = |body: Vec<u8>| {
+            let request = self.app.request(Method::POST, uploads::PATH).body(body);
+            request.header("content-type", kind.clone())
+        };
+        let requests: Vec<RequestBuilder> = [
+            uploads::form("talk.wav", b"RIFF.."),
+            uploads::form("talk.wav", b"RIFF"),
+            uploads::form("talk.wav", b"RIFF"),
+            uploads::form("talk.wav", b""),
+            b"no form".to_vec(),
+        ]
+        .into_iter()
+        .map(|body| request(body).bearer_auth(&self.token))
+        .chain([request(Vec::new())])
+        .collect();
+        for request in requests {
+            self.call("uploadTranscription", request).await;
+        }
+        let path = uploads::PATH;
+        self.both("uploadTranscription", Method::POST, path, "{}").await;
     }
 
     async fn service(&mut self) {
@@ -120,13 +151,16 @@ impl Seen<'_> {
 
 #[tokio::test]
 async fn every_operation_answers_as_it_is_described() {
-    let app = TestApp::start();
+    // Room for one file and a half.
+    let limits = UploadLimits { quota_bytes: Some(6), max_bytes: 4, ..UploadLimits::default() };
+    let app = TestApp::builder().config(|config| config.uploads = limits).start();
     let token = app.token("a@example.com").await;
     let me = app.get("/api/auth/me", &token).await.ok();
     let mut seen = Seen { app: &app, token, statuses: BTreeMap::new() };
     seen.accounts().await;
     seen.transcriptions().await;
     seen.callbacks().await;
+    seen.uploads().await;
     seen.service().await;
     let id = UserId::from_uuid(me["id"].as_str().unwrap().parse().unwrap());
     assert!(app.fakes.store.set_active(id, false));

@@ -10,6 +10,7 @@ mod queue;
 mod repeats;
 mod submissions;
 mod time;
+mod uploads;
 
 pub use callbacks::*;
 pub use endings::*;
@@ -21,3 +22,4 @@ pub use queue::*;
 pub use repeats::*;
 pub use submissions::*;
 pub use time::*;
+pub use uploads::*;
