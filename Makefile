@@ -3,9 +3,10 @@
 # they miss, and for `deny` and `audit`, which say what they miss.
 
 CARGO ?= cargo
+KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools lint fmt ci chaos-binary check-clients check-exports bench bench-login bench-exports deny audit
+.PHONY: help run test test-tools lint fmt ci chaos-binary check-clients check-exports bench bench-login bench-exports pipeline-kills deny audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' \
@@ -60,6 +61,12 @@ bench-exports: ## Measure how long it takes to write an hour of speech in each f
 check-exports: export CARGO := $(CARGO)
 check-exports: ## Read exports with parsers written by others
 	tests/exports/check.sh
+
+pipeline-kills: export PIPELINE_KILLS = $(KILLS)
+pipeline-kills: ## Kill the release binary in the middle of every kind of job (KILLS=200; about 20 minutes)
+	$(CARGO) build --locked --release --package server --bin saas-ia
+	SAAS_IA_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/saas-ia" \
+		$(CARGO) test --package black-box-tests --test suite pipeline -- --nocapture
 
 deny: ## Check licences, bans and sources with cargo-deny
 	@$(CARGO) deny --version >/dev/null 2>&1 \

@@ -76,7 +76,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
+        // Whatever a test has found out, it must not leave a supervisor behind, nor wait for one.
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }

@@ -157,13 +157,11 @@ fn media(settings: &Settings) -> MediaConfig {
 }
 
 fn objects(settings: &Settings) -> anyhow::Result<Objects> {
-    match &settings.uploads.bucket {
-        Some(bucket) => Objects::in_bucket(bucket).context("OBJECT_STORE settings"),
-        None => {
-            let folder = settings.storage.data_dir.join("uploads");
-            Objects::in_folder(&folder, MIN_FREE_BYTES).context("DATA_DIR")
-        }
+    if let Some(bucket) = &settings.uploads.bucket {
+        return Objects::in_bucket(bucket).context("OBJECT_STORE settings");
     }
+    let folder = settings.storage.data_dir.join("uploads");
+    Objects::in_folder(&folder, MIN_FREE_BYTES).context("DATA_DIR")
 }
 
 /// Which addresses may be fetched from.

@@ -42,11 +42,6 @@ impl Scene {
         self.services.uploads.receive(body, &allowance).await
     }
 
-    fn command(&self, owner: UserId) -> CreateUpload {
-        let (options, metadata) = (TranscriptionOptions::default(), Metadata::default());
-        CreateUpload { owner, title: None, options, metadata }
-    }
-
     /// Waits until nothing is kept.
     async fn until_empty(&self) {
         for _ in 0..500 {
@@ -57,6 +52,11 @@ impl Scene {
         }
         panic!("{:?}", self.fakes.objects.ids());
     }
+}
+
+fn command(owner: UserId) -> CreateUpload {
+    let (options, metadata) = (TranscriptionOptions::default(), Metadata::default());
+    CreateUpload { owner, title: None, options, metadata }
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_file_that_is_dropped_before_it_is_queued_is_removed() {
     let received = scene.receive(b"RIFF").await.unwrap();
     let gate = scene.fakes.media.gate();
     gate.close();
-    let creating = scene.services.uploads.create(received, scene.command(scene.owner));
+    let creating = scene.services.uploads.create(received, command(scene.owner));
     tokio::select! {
         created = creating => panic!("{created:?}"),
         () = gate.reached() => {}
@@ -87,14 +87,14 @@ async fn what_is_refused_is_not_kept() {
 
     scene.fakes.media.next_fetch(Err(fetch_error(FailureCode::NoAudio)));
     let received = scene.receive(b"RIFF").await.unwrap();
-    let refused = scene.services.uploads.create(received, scene.command(scene.owner)).await;
+    let refused = scene.services.uploads.create(received, command(scene.owner)).await;
     let error = refused.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "no_audio"));
     assert_eq!(scene.fakes.objects.ids(), []);
 
     let stranger = UserId::from_uuid(scene.fakes.ids.next());
     let received = scene.receive(b"RIFF").await.unwrap();
-    let refused = scene.services.uploads.create(received, scene.command(stranger)).await;
+    let refused = scene.services.uploads.create(received, command(stranger)).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unauthenticated);
     assert_eq!(scene.fakes.objects.ids(), []);
 }
@@ -106,7 +106,7 @@ async fn a_file_is_kept_where_nobody_knows_whether_it_is_queued() {
     let limits = UploadLimits::default();
     let down = Adapters { jobs: Arc::new(Down), ..scene.fakes.adapters() };
     let without = down.services(Quotas::OFF, AddressPolicy::default(), limits);
-    let error = without.uploads.create(received, scene.command(scene.owner)).await.unwrap_err();
+    let error = without.uploads.create(received, command(scene.owner)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(scene.fakes.objects.ids().len(), 1, "the sweep will know");
 }
@@ -123,7 +123,7 @@ async fn an_allowance_is_what_is_left_and_one_upload() {
     drop(first);
     for left in [4, 0] {
         let received = scene.receive(b"RIFF").await.unwrap();
-        uploads.create(received, scene.command(scene.owner)).await.unwrap();
+        uploads.create(received, command(scene.owner)).await.unwrap();
         match uploads.allowance(scene.owner).await {
             Ok(allowance) => {
                 assert_eq!((allowance.bytes(), left), (4, 4));

@@ -24,7 +24,10 @@ impl UploadSettings {
             "off" => Ok(None),
             _ => values::bytes(text).map(Some).map_err(|problem| format!("{problem}, or off")),
         });
-        let bucket = gather_bucket(reader);
+        let bucket = match reader.text("OBJECT_STORE_URL").map(str::to_owned) {
+            Some(place) => gather_bucket(reader, &place).map(Some),
+            None => Some(no_bucket(reader)),
+        };
         Some(Self { bucket: bucket?, quota_bytes: quota? })
     }
 
@@ -44,17 +47,19 @@ impl UploadSettings {
     }
 }
 
-/// `None` when something is wrong, `Some(None)` when no bucket is named.
-fn gather_bucket(reader: &mut Reader) -> Option<Option<S3Config>> {
-    let Some(place) = reader.text("OBJECT_STORE_URL").map(str::to_owned) else {
-        for name in ["OBJECT_STORE_ENDPOINT", "OBJECT_STORE_ACCESS_KEY_ID"] {
-            if reader.text(name).is_some() {
-                reader.warn(format!("{name} is set, but does nothing without OBJECT_STORE_URL"));
-            }
+/// Says what is set for nothing.
+fn no_bucket(reader: &mut Reader) -> Option<S3Config> {
+    for name in ["OBJECT_STORE_ENDPOINT", "OBJECT_STORE_ACCESS_KEY_ID"] {
+        if reader.text(name).is_some() {
+            reader.warn(format!("{name} is set, but does nothing without OBJECT_STORE_URL"));
         }
-        return Some(None);
-    };
-    let place = bucket_and_prefix(&place);
+    }
+    None
+}
+
+/// `None` when something is wrong, which `reader` has been told.
+fn gather_bucket(reader: &mut Reader, place: &str) -> Option<S3Config> {
+    let place = bucket_and_prefix(place);
     if place.is_none() {
         let problem = "must be s3:// and the name of a bucket, and may have a prefix behind it";
         reader.fault("OBJECT_STORE_URL", problem);
@@ -70,7 +75,7 @@ fn gather_bucket(reader: &mut Reader) -> Option<Option<S3Config>> {
     let key = reader.required("OBJECT_STORE_ACCESS_KEY_ID", |text| Ok(text.to_owned()));
     let secret = reader.required("OBJECT_STORE_SECRET_ACCESS_KEY", |text| Ok(text.into()));
     let (bucket, prefix) = place?;
-    Some(Some(S3Config {
+    Some(S3Config {
         bucket,
         prefix,
         endpoint: endpoint.map(|url| url.as_str().trim_end_matches('/').to_owned()),
@@ -78,7 +83,7 @@ fn gather_bucket(reader: &mut Reader) -> Option<Option<S3Config>> {
         access_key_id: key?,
         secret_access_key: secret?,
         allow_http: plain,
-    }))
+    })
 }
 
 /// Whether an address is that of this machine.

@@ -93,7 +93,7 @@ async fn a_body_that_cannot_be_read_is_a_call_all_the_same() {
         "\u{0}".to_owned(),
     ] {
         let (app, user, id) = waiting().await;
-        let shown = format!("{:.40}", body);
+        let shown = format!("{body:.40}");
         let answer = app.post_text(&path(&first_token()), "", body).await;
         assert_eq!(answer.status, 204, "{shown}: {answer:?}");
         app.run_pending_jobs().await;

@@ -143,16 +143,16 @@ async fn a_hundred_files_at_once_keep_within_the_quota() {
     let app = app.over_sqlite(directory.path()).await.start();
     let token = app.token("a@example.com").await;
     let uploads = (0..100).map(|_| upload(&app, &token, form("talk.wav", b"RIFF")));
-    let (mut taken, mut refused) = (0, 0);
+    let (mut kept, mut refused) = (0, 0);
     for answer in future::join_all(uploads).await {
         if answer.status == 201 {
-            taken += 1;
+            kept += 1;
         } else {
             answer.problem(409, "upload_quota_exceeded");
             refused += 1;
         }
     }
-    assert_eq!((taken, refused), (3, 97));
+    assert_eq!((kept, refused), (3, 97));
     assert_eq!((rows(&app, &token).await, app.fakes.objects.ids().len()), (3, 3));
 }
 

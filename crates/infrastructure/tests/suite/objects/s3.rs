@@ -1,4 +1,4 @@
-//! A bucket of a server that stands for S3: PyPI moto, as `scripts/test-s3.sh` installs it.
+//! A bucket of a server that stands for S3: moto of `PyPI`, as `scripts/test-s3.sh` installs it.
 
 use std::{
     io::{BufRead, BufReader},
@@ -8,6 +8,7 @@ use std::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use application::ports::{BrokenOff, ByteStream, ObjectStore, PutError};
@@ -76,7 +77,8 @@ pub(crate) fn bucket() -> Objects {
 /// What the server itself says at `path`.
 async fn ask(path: &str) -> String {
     let url = format!("http://127.0.0.1:{}/uploads{path}", server().port);
-    reqwest::get(url).await.unwrap().text().await.unwrap()
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+    client.get(url).send().await.unwrap().text().await.unwrap()
 }
 
 #[tokio::test]

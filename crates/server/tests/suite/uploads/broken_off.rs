@@ -65,7 +65,7 @@ impl World {
 async fn a_connection_that_is_cut_anywhere_leaves_nothing() {
     const POINTS: usize = 20;
     let world = World::new(|builder| builder).await;
-    let body = form("talk.wav", &[7; 3 * 1_024 * 1_024]);
+    let body = form("talk.wav", &vec![7; 3 * 1_024 * 1_024]);
     let whole = [world.request(body.len()).as_bytes(), &body].concat();
     let head = whole.windows(4).position(|window| window == [7; 4]).unwrap();
     let mut staged = 0;
@@ -160,7 +160,7 @@ async fn a_full_disk_refuses_files_and_says_when_to_come_back() {
 #[tokio::test]
 async fn a_large_file_needs_no_limit_of_other_bodies_and_they_keep_theirs() {
     let world = World::new(|builder| builder).await;
-    let answer = upload(&world.app, &world.token, form("talk.wav", &[7; 1_000_000])).await;
+    let answer = upload(&world.app, &world.token, form("talk.wav", &vec![7; 1_000_000])).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     let large = format!("{{\"video_url\":\"{}\"}}", "x".repeat(70_000));
     let answer = world.app.post_text("/api/transcription", &world.token, large).await;
