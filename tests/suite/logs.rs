@@ -81,9 +81,8 @@ async fn a_life(format: &str) -> anyhow::Result<(String, Vec<String>)> {
         .await?;
     let tokens = sign_in(service.client()).await?;
     let access = tokens.first().context("an access token")?.clone();
-    let text = transcribe(&service, &access, &media).await?;
+    let (text, secret) = transcribe(&service, &access, &media, &engine).await?;
     ensure!(text == recording.text, "another text: {text}");
-    let secret = call_back(&service, &engine).await?;
     service.terminate(Duration::from_secs(30)).await?;
 
     let mut canaries: Vec<String> =
@@ -130,19 +129,24 @@ async fn sign_in(client: &Client) -> anyhow::Result<Vec<String>> {
 }
 
 /// One job that succeeds, one that cannot be fetched, one of a form that is refused; the text of
-/// the first.
-async fn transcribe(service: &Service, token: &str, media: &MediaServer) -> anyhow::Result<String> {
+/// the first, and the secret of its submission.
+async fn transcribe(
+    service: &Service,
+    token: &str,
+    media: &MediaServer,
+    engine: &FakeAssemblyAi,
+) -> anyhow::Result<(String, String)> {
     let account = Account { client: service.client().clone(), token: token.to_owned() };
     let create = async |url: &str| {
         let body = json!({ "video_url": url, "metadata": { "label": LABEL } });
         account.client.post("/api/transcription", Some(token), &body).await
     };
-    let secret = format!("?token={QUERY}");
-    let good = create(&media.url(&format!("a.wav{secret}"))).await?.expect(201)?;
-    let bad = create(&media.url(&format!("missing.wav{secret}"))).await?.expect(201)?;
-    create(&format!("ftp://example.com/a.wav{secret}")).await?.expect(422)?;
-    account.get(&format!("/api/transcription{secret}")).await?;
-    account.get(&format!("/no/such/path{secret}")).await?.expect(404)?;
+    let query = format!("?token={QUERY}");
+    let good = create(&media.url(&format!("a.wav{query}"))).await?.expect(201)?;
+    let bad = create(&media.url(&format!("missing.wav{query}"))).await?.expect(201)?;
+    create(&format!("ftp://example.com/a.wav{query}")).await?.expect(422)?;
+    account.get(&format!("/api/transcription{query}")).await?;
+    account.get(&format!("/no/such/path{query}")).await?.expect(404)?;
 
     let failed = account.until_ended(bad.word("id")?).await?;
     ensure!(failed.json["status"] == "failed", "{}", failed.text);
@@ -151,6 +155,7 @@ async fn transcribe(service: &Service, token: &str, media: &MediaServer) -> anyh
     ensure!(ended.json["status"] == "completed", "{}", ended.text);
     let path = format!("/api/transcription/{id}");
     account.get(&format!("{path}/transcript")).await?.expect(200)?;
+    let secret = call_back(service, engine).await?;
     account.client.call(Method::DELETE, &path, Some(token)).await?.expect(204)?;
-    Ok(ended.word("text")?.to_owned())
+    Ok((ended.word("text")?.to_owned(), secret))
 }
