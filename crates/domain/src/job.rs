@@ -345,20 +345,26 @@ impl Job {
         }
     }
 
-    /// Takes the job from a holder whose lease has ended.
+    /// Takes the job from a holder whose lease has ended. `unanswered` says whether the engine may
+    /// have accepted it unknown to us: then that is what its owner is told if it ends here.
     ///
     /// # Errors
     /// [`InvalidTransition`] unless it is leased and the lease ended before `now`.
     pub fn reap(
         &mut self,
         transcription: &mut Transcription,
+        unanswered: bool,
         now: DateTime<Utc>,
     ) -> Result<Outcome, InvalidTransition> {
         match self.0.state {
             JobState::Leased { until, .. } if until < now => {
                 self.0.crashes += 1;
                 if self.0.crashes >= Self::MAX_CRASHES {
-                    let failure = Failure::new(FailureCode::WorkerCrashLoop, self.0.stage);
+                    let code = match unanswered {
+                        true => FailureCode::SubmissionUnknown,
+                        false => FailureCode::WorkerCrashLoop,
+                    };
+                    let failure = Failure::new(code, self.0.stage);
                     return transcription.fail(failure, now).map(|()| Outcome::Ended);
                 }
                 transcription.count_retry(now);

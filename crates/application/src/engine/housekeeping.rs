@@ -3,7 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::FailureClass;
+use chrono::{DateTime, Utc};
+use domain::TranscriptionId;
 use tokio::time::{Instant, timeout};
 
 use super::Engine;
@@ -59,13 +60,8 @@ impl Engine {
     }
 
     async fn erase_one(&self, erasure: Erasure) -> Result<(), PortFailure> {
-        let erased = timeout(ERASE_TIMEOUT, self.speech.erase(&erasure.provider_id)).await;
-        if let Ok(Err(error)) = &erased
-            && error.code.class() == FailureClass::ProviderPaused
-        {
-            self.pause(error.code, error.retry_after).await;
-        }
-        match erased {
+        // A refusal here stops nothing else: one copy that may not be erased says nothing of jobs.
+        match timeout(ERASE_TIMEOUT, self.speech.erase(&erasure.provider_id)).await {
             Ok(Ok(())) => {
                 tracing::info!(event = "provider_copy_erased", provider.id = %erasure.provider_id, "erased");
                 self.jobs.erased(erasure.id).await
@@ -90,7 +86,10 @@ impl Engine {
     /// # Errors
     /// [`PortFailure`] of the job store or the media source.
     pub async fn sweep(&self) -> Result<usize, PortFailure> {
-        let kept = self.media.kept().await?;
+        let young = self.spared();
+        let mut kept = self.media.kept().await?;
+        // What is handed in is looked at before its job is in the queue.
+        kept.retain(|job| made_at(*job).is_none_or(|at| at < young));
         if kept.is_empty() {
             return Ok(0);
         }
@@ -102,6 +101,12 @@ impl Engine {
         }
         Ok(removed)
     }
+}
+
+/// When an identifier was made, if it says so (`UUIDv7`).
+fn made_at(job: TranscriptionId) -> Option<DateTime<Utc>> {
+    let (seconds, nanoseconds) = job.as_uuid().get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanoseconds)
 }
 
 fn report(what: &'static str, done: Result<usize, PortFailure>) {

@@ -100,13 +100,12 @@ impl Engine {
             // One that cannot be settled now must not keep the others from it.
             match self.resolve(submission, &name).await {
                 Ok(()) => found += 1,
-                Err(failure) if failure.is_transient() => tracing::warn!(
+                Err(failure) => tracing::warn!(
                     event = "orphan_not_recorded",
                     submission.id = %submission.id,
                     error = &failure as &dyn std::error::Error,
                     "will be looked for again"
                 ),
-                Err(failure) => return Err(failure),
             }
         }
         Ok(found)

@@ -4,7 +4,7 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
-use domain::{FailureCode, TranscriptionId};
+use domain::{FailureCode, RetryPolicy, TranscriptionId};
 
 use super::Engine;
 use crate::ports::PortFailure;
@@ -35,7 +35,9 @@ impl Engine {
         if !self.capabilities.limited_concurrency {
             return;
         }
-        let delay = self.config.retry.paused.max(retry_after.unwrap_or_default());
+        let asked = retry_after.unwrap_or_default();
+        let asked = asked.clamp(TimeDelta::zero(), RetryPolicy::MAX_RETRY_AFTER);
+        let delay = self.config.retry.paused.max(asked);
         let until = self.clock.now() + delay;
         if let Err(failure) = self.jobs.pause(self.speech.name(), code, until).await {
             tracing::warn!(

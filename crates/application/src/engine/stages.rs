@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{CompletedFacts, FailureCode, Stage, Step, Upload};
+use chrono::TimeDelta;
+use domain::{CompletedFacts, Failure, FailureCode, RetryPolicy, Stage, Step, Upload};
 use tokio::time::timeout;
 
 use super::{
@@ -11,6 +12,18 @@ use super::{
     run::{Halt, Problem, Run},
 };
 use crate::ports::{AudioFile, StepEffects};
+
+/// From how long a pause a result that could not be read is asked for again, as a number of
+/// failures: 80 s.
+const READ_AGAIN: u32 = 4;
+
+/// The shortest such pause.
+const READ_AGAIN_AT_LEAST: TimeDelta = TimeDelta::seconds(5);
+
+/// Whether the engine was not there to answer, or not now.
+fn is_passing(code: FailureCode) -> bool {
+    matches!(code, FailureCode::ProviderUnavailable | FailureCode::ProviderThrottled)
+}
 
 impl Engine {
     /// Moves a job on until it has no holder any more.
@@ -87,8 +100,12 @@ impl Engine {
             () = run.fence.broken() => return Err(Halt::Lost),
             result = timeout(self.config.deadlines.store, self.speech.result(provider_id, video_url)) => result,
         };
-        let transcript =
-            result.map_err(|_| Halt::Failed(Problem::new(FailureCode::StageTimeout)))??;
+        let transcript = match result {
+            Ok(Ok(transcript)) => transcript,
+            Ok(Err(error)) if !is_passing(error.code) => return Err(error.into()),
+            Ok(Err(error)) => return self.read_later(run, error.code, error.retry_after).await,
+            Err(_) => return self.read_later(run, FailureCode::StageTimeout, None).await,
+        };
         let facts = CompletedFacts {
             language_detected: transcript.language.clone(),
             confidence: transcript.confidence,
@@ -113,6 +130,30 @@ impl Engine {
             confidence = transcript.confidence,
             mock_mode = self.is_mock(),
             "transcript stored"
+        );
+        Ok(())
+    }
+
+    /// The result is there and paid for: it is asked for again until the job's own deadline,
+    /// however often the engine does not answer.
+    async fn read_later(
+        &self,
+        run: &Run,
+        code: FailureCode,
+        retry_after: Option<TimeDelta>,
+    ) -> Result<(), Halt> {
+        let asked = retry_after.unwrap_or_default();
+        let asked = asked.clamp(TimeDelta::zero(), RetryPolicy::MAX_RETRY_AFTER);
+        let delay = self.config.retry.backoff(READ_AGAIN, self.entropy.unit());
+        let run_at = self.clock.now() + delay.max(READ_AGAIN_AT_LEAST).max(asked);
+        let failure = Failure::new(code, run.stage);
+        let step = || Step::Snooze { failure: failure.clone(), run_at };
+        self.commit(run, step, StepEffects::default).await?;
+        tracing::warn!(
+            event = "transcription_delayed",
+            error.code = code.as_str(),
+            stage = run.stage.as_str(),
+            "the speech engine did not hand out its result; it is asked again"
         );
         Ok(())
     }

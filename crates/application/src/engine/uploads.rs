@@ -1,6 +1,6 @@
 //! The files that users hand in: gone as soon as their transcription has ended.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Source, UploadId};
 
 use super::Engine;
@@ -22,14 +22,19 @@ impl Engine {
         uploads::release(self.objects.as_ref(), source).await;
     }
 
+    /// What was made since may belong to an upload under way, which has no job yet.
+    pub(super) fn spared(&self) -> DateTime<Utc> {
+        let long_ago = self.clock.now() - UNDER_WAY;
+        if self.config.alone { self.began.max(long_ago) } else { long_ago }
+    }
+
     /// Removes files that no live job needs: of jobs that ended where nobody knew their source, and
     /// what a killed process has left.
     ///
     /// # Errors
     /// [`PortFailure`] of the object store or the job store.
     pub async fn sweep_uploads(&self) -> Result<usize, PortFailure> {
-        let long_ago = self.clock.now() - UNDER_WAY;
-        let young = if self.config.alone { self.began.max(long_ago) } else { long_ago };
+        let young = self.spared();
         let kept = self.objects.list(MOST).await?;
         let old: Vec<UploadId> =
             kept.iter().filter(|object| object.stored_at < young).map(|object| object.id).collect();

@@ -189,7 +189,7 @@ fn an_adopted_job_waits_for_its_engine_and_is_asked_about_at_once() {
 fn a_holder_is_given_up_only_after_its_lease_has_ended() {
     for (now, reaped) in [(noon(), false), (minutes(1), false), (minutes(2), true)] {
         let mut pair = at(leased(), Stage::Fetching);
-        assert_eq!(pair.0.reap(&mut pair.1, now).is_ok(), reaped, "{now}");
+        assert_eq!(pair.0.reap(&mut pair.1, false, now).is_ok(), reaped, "{now}");
         assert_eq!(pair.0.parts().crashes, u32::from(reaped));
         assert_eq!(pair.0.parts().state == JobState::Ready, reaped);
     }
@@ -197,16 +197,20 @@ fn a_holder_is_given_up_only_after_its_lease_has_ended() {
 
 #[test]
 fn the_third_death_of_a_holder_ends_the_job() {
-    let mut pair = at(leased(), Stage::Fetching);
-    for death in 1..=Job::MAX_CRASHES {
-        let last = death == Job::MAX_CRASHES;
-        let outcome = pair.0.reap(&mut pair.1, noon() + TimeDelta::hours(1));
-        assert_eq!(outcome, Ok(if last { Outcome::Ended } else { Outcome::Free }), "{death}");
-        if !last {
-            pair.0.lease(worker(), minutes(1)).expect("it is ready");
+    for (unanswered, code) in
+        [(false, FailureCode::WorkerCrashLoop), (true, FailureCode::SubmissionUnknown)]
+    {
+        let mut pair = at(leased(), Stage::Fetching);
+        for death in 1..=Job::MAX_CRASHES {
+            let last = death == Job::MAX_CRASHES;
+            let outcome = pair.0.reap(&mut pair.1, unanswered, noon() + TimeDelta::hours(1));
+            assert_eq!(outcome, Ok(if last { Outcome::Ended } else { Outcome::Free }), "{death}");
+            if !last {
+                pair.0.lease(worker(), minutes(1)).expect("it is ready");
+            }
         }
+        assert_eq!(failure_of(&pair.1), Some(code));
     }
-    assert_eq!(failure_of(&pair.1), Some(FailureCode::WorkerCrashLoop));
 }
 
 #[test]

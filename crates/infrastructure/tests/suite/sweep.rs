@@ -90,6 +90,7 @@ async fn nothing_is_lost_or_paid_twice_whatever_happens_at_any_point() {
     let runs: Vec<_> = runs.into_iter().filter(|run| run.name().contains(&only)).collect();
     let count = runs.len();
     let made = make(runs).await;
+    assert!(count > 0, "nothing was run");
     let again = made.iter().filter(|made| made.times > 1).count();
     let wrong = made.into_iter().filter(|made| !made.found.is_empty());
     let wrong: BTreeMap<_, _> = wrong.map(|made| (made.name, made.found)).collect();

@@ -13,7 +13,7 @@ Exit codes:
   1    the job failed: the code and a sentence are on the standard error
   2    an argument or a setting is wrong
   3    it did not work now: trying again later may help, or once the operator has mended something
-  130  stopped by Ctrl-C, 143 by a request to end; nothing is left at the speech engine
+  130  stopped by Ctrl-C, 143 by a request to end; what is known to be at the engine is erased
 
 Nothing is remembered from one run to the next: a recording that was submitted by a run that was
 killed (kill -9, power) is submitted, and paid for, once more by the next.";

@@ -111,7 +111,7 @@ fn within(mut settings: Settings, folder: &Path) -> Settings {
 /// once instead of being waited for.
 fn engine_config(settings: &Settings) -> EngineConfig {
     let config = bootstrap::serve_config(settings).engine;
-    let retry = RetryPolicy { waits_for_operator: false, ..config.retry };
+    let retry = RetryPolicy { waits_for_operator: false, max_throttled: 1, ..config.retry };
     EngineConfig { retry, ..config }
 }
 

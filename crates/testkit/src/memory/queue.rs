@@ -152,6 +152,11 @@ impl State {
         Ok(report)
     }
 
+    /// Whether the engine may have accepted the job unknown to us.
+    fn is_unanswered(&self, id: TranscriptionId) -> bool {
+        self.in_force(id).is_some_and(|s| s.state == SubmissionState::Intent)
+    }
+
     fn reap_dead(&mut self, limit: u32, now: DateTime<Utc>) -> TickReport {
         let mut report = TickReport::default();
         let dead = self.oldest(limit, |parts| match parts.state {
@@ -161,7 +166,9 @@ impl State {
             }
         });
         for id in dead {
-            match self.end_or_free(id, |pair| pair.job.reap(&mut pair.transcription, now)) {
+            let unanswered = self.is_unanswered(id);
+            let reap = |pair: &mut Pair| pair.job.reap(&mut pair.transcription, unanswered, now);
+            match self.end_or_free(id, reap) {
                 Some(Outcome::Ended) => {
                     self.end_submissions(id, now);
                     report.crashed_out += 1;
@@ -176,8 +183,7 @@ impl State {
 
     fn expire_late(&mut self, limit: u32, now: DateTime<Utc>, report: &mut TickReport) {
         for id in self.oldest(limit, |parts| overdue_since(parts, now)) {
-            let current = self.in_force(id);
-            let unanswered = current.is_some_and(|s| s.state == SubmissionState::Intent);
+            let unanswered = self.is_unanswered(id);
             let ended = self
                 .end_or_free(id, |pair| pair.job.expire(&mut pair.transcription, unanswered, now));
             if ended.is_some() {

@@ -171,6 +171,13 @@ impl State {
         now: DateTime<Utc>,
     ) -> Result<Outcome, CommitError> {
         let mut pair = self.waiting(id, epoch).ok_or(CommitError::LeaseLost)?;
+        // A later submission that was given up may have been accepted: another must not follow.
+        let latest = self.submissions.get(&id).and_then(|all| all.last());
+        let given_up = latest.is_some_and(|s| s.submission.state == SubmissionState::Abandoned);
+        let step = match step {
+            PollStep::Resubmit { failure, .. } if given_up => PollStep::Fail(failure),
+            step => step,
+        };
         let failed = match step {
             PollStep::Resubmit { .. } | PollStep::Fail(_) => true,
             PollStep::Pending { .. } | PollStep::Finished => false,

@@ -122,7 +122,7 @@ impl Action {
             Self::Apply(step) => job.apply(step, transcription, now),
             Self::Settle(step) => job.settle(step, transcription, now),
             Self::Adopt => job.adopt(transcription, now),
-            Self::Reap => job.reap(transcription, now),
+            Self::Reap => job.reap(transcription, false, now),
             Self::Expire => job.expire(transcription, false, now),
         }
     }

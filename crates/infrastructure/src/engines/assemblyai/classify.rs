@@ -40,7 +40,7 @@ impl Call {
 /// What each text means, wherever it comes from; the first line that fits decides. All words of a
 /// line must occur.
 const MEANINGS: &[(&[&str], FailureCode)] = &[
-    (&["balance"], FailureCode::ProviderPaymentRequired),
+    (&["account balance"], FailureCode::ProviderPaymentRequired),
     (&["top up"], FailureCode::ProviderPaymentRequired),
     (&["cannot access uploaded file"], FailureCode::ProviderUploadLost),
     (&["does not appear to contain audio"], FailureCode::NoAudio),
@@ -103,6 +103,10 @@ pub(super) fn refusal(call: Call, reply: &Reply) -> SpeechError {
         400 | 403 | 404 | 422 if call.names_a_job() && is_gone(&lower) => {
             FailureCode::ProviderJobMissing
         }
+        // A job that was paid for is not given up over the words of a proxy.
+        403 if call.names_a_job() => meaning(&lower)
+            .filter(|code| *code == FailureCode::ProviderPaymentRequired)
+            .unwrap_or(FailureCode::ProviderAuth),
         403 => meaning(&lower).unwrap_or(FailureCode::ProviderAuth),
         413 if call == Call::Upload => FailureCode::SourceTooLarge,
         400 | 422 => bad_request(call, &lower),

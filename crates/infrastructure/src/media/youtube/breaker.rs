@@ -39,7 +39,9 @@ impl Breaker {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match state.open {
             Some((code, until)) if now < until => {
-                let error = failed(code, "not asked: YouTube wants fewer requests");
+                // Not a failure of this job: it waits, uncounted.
+                let detail = format!("not asked after {}", code.as_str());
+                let error = failed(FailureCode::LocalResource, detail);
                 Err(FetchError { retry_after: wait(until - now), ..error })
             }
             Some(_) | None => Ok(()),

@@ -125,6 +125,8 @@ impl Tool {
                 return Ok(Programs { ytdlp, ffmpeg });
             }
             (YouTubeState::Outdated(_), _, _) => FailureCode::YouTubeToolOutdated,
+            // A busy machine is slow to answer; whatever it is, the operator mends it.
+            (YouTubeState::Broken(_), _, _) => FailureCode::LocalResource,
             _ => FailureCode::YouTubeUnavailable,
         };
         Err(failed(code, state.to_string()))

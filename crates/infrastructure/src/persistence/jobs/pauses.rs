@@ -7,7 +7,7 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, sea_query::OnConfl
 
 use crate::persistence::{
     entities::pauses::{Column, Entity, Model},
-    fault::{Stop, StoreError},
+    fault::Stop,
     sqlite::{Reader, WriteTx},
 };
 
@@ -32,8 +32,8 @@ pub(super) async fn paused(
 ) -> Result<Option<Pause>, Stop<PortFailure>> {
     let row = Entity::find_by_id(engine.to_owned()).one(reader.db()).await?;
     let Some(Model { code, since, until, .. }) = row else { return Ok(None) };
-    let unknown = StoreError::Broken("an engine is paused for an unknown reason");
-    let code = FailureCode::from_word(&code).ok_or(unknown)?;
+    // Of another version: what counts is until when, and that is known.
+    let code = FailureCode::from_word(&code).unwrap_or(FailureCode::ProviderAuth);
     Ok(Some(Pause { code, since, until }))
 }
 

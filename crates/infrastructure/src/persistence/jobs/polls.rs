@@ -14,8 +14,11 @@ use super::{
     submissions::give_back,
 };
 use crate::persistence::{
-    entities::jobs::{Column, Entity},
-    fault::{CorruptRow, Stop},
+    entities::{
+        jobs::{Column, Entity},
+        submissions,
+    },
+    fault::{CorruptRow, Stop, StoreError},
     sqlite::WriteTx,
 };
 
@@ -77,6 +80,12 @@ pub(super) async fn settle(
 ) -> Result<Outcome, Stop<CommitError>> {
     let waiting = under_epoch(tx, job, epoch, "waiting").await?;
     let mut live = waiting.ok_or(Stop::Refused(CommitError::LeaseLost))?;
+    let step = match step {
+        PollStep::Resubmit { failure, .. } if was_given_up_later(tx, job).await? => {
+            PollStep::Fail(failure)
+        }
+        step => step,
+    };
     let (attempt, failed) = match &step {
         PollStep::Pending { .. } => (None, false),
         PollStep::Finished => (Some(Attempt::new("finished")), false),
@@ -89,4 +98,18 @@ pub(super) async fn settle(
     }
     live.save(tx, outcome, attempt, now).await?;
     Ok(outcome)
+}
+
+/// Whether a later submission than the accepted one was given up: the engine may have accepted it,
+/// and another must not follow.
+async fn was_given_up_later(tx: &WriteTx, job: TranscriptionId) -> Result<bool, StoreError> {
+    let of_job = submissions::Entity::find().filter(submissions::Column::JobId.eq(job.as_uuid()));
+    let latest = of_job
+        .select_only()
+        .column(submissions::Column::State)
+        .order_by_desc(submissions::Column::Seq)
+        .into_tuple::<String>()
+        .one(tx.db())
+        .await?;
+    Ok(latest.is_some_and(|state| state == SubmissionState::Abandoned.as_str()))
 }

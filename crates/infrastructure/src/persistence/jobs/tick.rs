@@ -103,9 +103,13 @@ async fn reap(
 ) -> Result<(), StoreError> {
     let (tx, now) = (sieve.tx, sieve.now);
     let dead = sieve.rows(dead(limit, now)).await?;
-    for mut live in sieve.live(dead).await? {
+    let dead = sieve.live(dead).await?;
+    let submissions =
+        load::submissions_in_force(tx, dead.iter().map(|live| live.job.parts().id)).await?;
+    for mut live in dead {
         let id = live.job.parts().id;
-        let outcome = live.job.reap(&mut live.transcription, now)?;
+        let unanswered = submissions.get(&id).is_some_and(may_be_open);
+        let outcome = live.job.reap(&mut live.transcription, unanswered, now)?;
         let code = failure_code(&live.transcription);
         live.save(tx, outcome, Some(Attempt { outcome: "crash", code }), now).await?;
         report.ended.extend(code.map(|code| (id, code)));
@@ -129,11 +133,7 @@ async fn expire(
     let submissions = load::submissions_in_force(tx, ids).await?;
     for mut live in late {
         let id = live.job.parts().id;
-        // One that cannot be read may have been accepted as well as one that has no answer.
-        let open = |s: &Result<Submission, CorruptRow>| {
-            s.as_ref().map_or(true, |s| s.state == SubmissionState::Intent)
-        };
-        let unanswered = submissions.get(&id).is_some_and(open);
+        let unanswered = submissions.get(&id).is_some_and(may_be_open);
         let outcome = live.job.expire(&mut live.transcription, unanswered, now)?;
         let code = failure_code(&live.transcription);
         live.save(tx, outcome, Some(Attempt { outcome: "expire", code }), now).await?;
@@ -141,6 +141,11 @@ async fn expire(
         report.expired += 1;
     }
     Ok(())
+}
+
+/// One that cannot be read may have been accepted as well as one that has no answer.
+fn may_be_open(submission: &Result<Submission, CorruptRow>) -> bool {
+    submission.as_ref().map_or(true, |submission| submission.state == SubmissionState::Intent)
 }
 
 fn failure_code(transcription: &Transcription) -> Option<FailureCode> {
