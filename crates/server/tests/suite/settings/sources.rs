@@ -137,7 +137,7 @@ fn settings_of_other_versions_are_warned_of() {
         assert_eq!(warned.count(), 1, "{name}");
     }
     let set = |name| load(&[(name, "x")]).unwrap().warnings.len();
-    assert!(set("YTDLP_PATH") > set("APP_NAME"));
+    assert!(set("REFRESH_TOKEN_EXPIRE_DAYS") > set("APP_NAME"));
 }
 
 #[test]
