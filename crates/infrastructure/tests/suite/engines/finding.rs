@@ -224,7 +224,7 @@ async fn a_listing_that_contradicts_itself_is_never_an_answer() {
         ),
         ("a name that is none", page(&[job("a/../b", NOON)], &older)),
     ] {
-        fake.script(Endpoint::List, Fault::answer(&page(&[job("a", NOON)], &older)));
+        fake.script(Endpoint::List, Fault::answer(&page(&[job("first", NOON)], &older)));
         let found = answered(&fake, &broken, wanted(AUDIO, noon())).await;
         assert_eq!(found.expect_err(what).code, Code::ProviderProtocol, "{what}");
     }
