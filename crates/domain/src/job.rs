@@ -360,9 +360,10 @@ impl Job {
             JobState::Leased { until, .. } if until < now => {
                 self.0.crashes += 1;
                 if self.0.crashes >= Self::MAX_CRASHES {
-                    let code = match unanswered {
-                        true => FailureCode::SubmissionUnknown,
-                        false => FailureCode::WorkerCrashLoop,
+                    let code = if unanswered {
+                        FailureCode::SubmissionUnknown
+                    } else {
+                        FailureCode::WorkerCrashLoop
                     };
                     let failure = Failure::new(code, self.0.stage);
                     return transcription.fail(failure, now).map(|()| Outcome::Ended);

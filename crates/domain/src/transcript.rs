@@ -1,5 +1,7 @@
 //! What was said, by whom, and when.
 
+use std::collections::HashSet;
+
 use crate::Language;
 
 /// Who speaks: the engine's own label, such as `A`.
@@ -55,10 +57,10 @@ pub struct Transcript {
 impl Transcript {
     /// The distinct speakers in the order in which they first speak.
     pub fn speakers(&self) -> Vec<&str> {
-        let mut speakers: Vec<&str> = Vec::new();
+        let (mut speakers, mut seen) = (Vec::new(), HashSet::new());
         let all = self.utterances.iter().filter_map(|u| u.speaker.as_deref());
         for speaker in all.chain(self.words.iter().filter_map(|w| w.speaker.as_deref())) {
-            if !speakers.contains(&speaker) {
+            if seen.insert(speaker) {
                 speakers.push(speaker);
             }
         }

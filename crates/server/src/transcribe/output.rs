@@ -1,6 +1,7 @@
 //! Where the result goes, and in which form.
 
 use std::{
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -22,8 +23,15 @@ pub(super) struct Output {
 
 /// A file that takes its name when it is whole: until then what was there before stays.
 struct OutputFile {
-    aside: NamedTempFile,
+    place: Place,
     path: PathBuf,
+}
+
+enum Place {
+    /// What becomes the file.
+    Aside(NamedTempFile),
+    /// What is there already and is no file: a device, a pipe.
+    Stream(File),
 }
 
 impl Output {
@@ -82,21 +90,37 @@ impl OutputFile {
         if path.is_dir() || path.file_name().is_none() {
             return Err(problem(&"it is a folder"));
         }
+        // A link stays one, and what is no file (a device, a pipe) is written to as it is.
+        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let found = fs::metadata(path).ok();
+        if found.as_ref().is_some_and(|found| !found.is_file()) {
+            let stream = File::options().write(true).open(path);
+            let place = Place::Stream(stream.map_err(|error| problem(&error))?);
+            return Ok(Self { place, path: path.clone() });
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let mut builder = tempfile::Builder::new();
         builder.prefix(".saas-ia-");
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let aside = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
-        Ok(Self { aside: aside.map_err(|error| problem(&error))?, path: path.to_owned() })
+        let aside = aside.map_err(|error| problem(&error))?;
+        if let Some(found) = found {
+            let kept = aside.as_file().set_permissions(found.permissions());
+            kept.map_err(|error| problem(&error))?;
+        }
+        Ok(Self { place: Place::Aside(aside), path: path.clone() })
     }
 
-    fn put(mut self, text: &str) -> Result<(), String> {
-        let written = write_text(&mut self.aside, text).and_then(|()| {
-            self.aside.as_file().sync_all()?;
-            self.aside.persist(&self.path).map_err(|error| error.error)?;
-            Ok(())
-        });
+    fn put(self, text: &str) -> Result<(), String> {
+        let written = match self.place {
+            Place::Aside(mut aside) => write_text(&mut aside, text).and_then(|()| {
+                aside.as_file().sync_all()?;
+                aside.persist(&self.path).map_err(|error| error.error)?;
+                Ok(())
+            }),
+            Place::Stream(mut stream) => write_text(&mut stream, text),
+        };
         written.map_err(|error| format!("cannot write {}: {error}", self.path.display()))
     }
 }

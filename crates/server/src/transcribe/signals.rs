@@ -7,11 +7,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// What a shell makes of a process that a signal has ended.
 const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
+const HUNG_UP: u8 = 129;
 
-/// SIGINT and SIGTERM.
+/// SIGINT, SIGTERM, and SIGHUP: a terminal that went away.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -20,6 +22,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -28,6 +31,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => INTERRUPTED,
             _ = self.terminate.recv() => TERMINATED,
+            _ = self.hangup.recv() => HUNG_UP,
         }
     }
 }

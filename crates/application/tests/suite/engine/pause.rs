@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use application::ports::{EventBus, Hint, JobStore, MediaSource, Pause, PollAnswer, SpeechToText};
+use application::ports::{
+    Clock, EventBus, Hint, JobStore, MediaSource, Pause, PollAnswer, SpeechError, SpeechToText,
+};
 use chrono::TimeDelta;
 use domain::{FailureCode, Status};
 use testkit::fakes::{SpeechMethod, fetch_error, speech_error};
@@ -142,14 +144,11 @@ async fn a_refusal_holds_for_every_process_and_after_a_restart() {
 #[tokio::test]
 async fn whatever_the_engine_refuses_for_the_key_stops_submissions() {
     let refused = || Err(speech_error(FailureCode::ProviderAuth));
-    for method in [SpeechMethod::Poll, SpeechMethod::Result, SpeechMethod::Erase] {
+    for method in [SpeechMethod::Poll, SpeechMethod::Result] {
         let bench = Bench::default().await;
         match method {
             SpeechMethod::Poll => bench.fakes.speech.next_poll(refused()),
-            SpeechMethod::Result => {
-                bench.fakes.speech.next_result(Err(speech_error(FailureCode::ProviderAuth)));
-            }
-            _ => bench.fakes.speech.next_erase(Err(speech_error(FailureCode::ProviderAuth))),
+            _ => bench.fakes.speech.next_result(Err(speech_error(FailureCode::ProviderAuth))),
         }
         bench.enqueue().await;
         let engine = bench.engine();
@@ -161,6 +160,41 @@ async fn whatever_the_engine_refuses_for_the_key_stops_submissions() {
         engine.run_pending().await.unwrap();
         assert_eq!(bench.fakes.speech.count(SpeechMethod::Submit), submits, "{method:?}");
     }
+}
+
+#[tokio::test]
+async fn a_copy_that_may_not_be_erased_stops_nothing() {
+    let bench = Bench::default().await;
+    bench.fakes.speech.next_erase(Err(speech_error(FailureCode::ProviderAuth)));
+    bench.enqueue().await;
+    let engine = bench.engine();
+    engine.run_pending().await.unwrap();
+    assert_eq!(engine.erase().await.unwrap(), 1);
+    assert_eq!(bench.paused().await, None);
+}
+
+#[tokio::test]
+async fn a_stop_is_never_longer_than_an_hour_whoever_asks_for_it() {
+    let bench = Bench::default().await;
+    let years = Some(TimeDelta::days(365));
+    let refused = SpeechError { retry_after: years, ..speech_error(FailureCode::ProviderAuth) };
+    bench.fakes.speech.next_submit(Err(refused));
+    bench.enqueue().await;
+    bench.engine().run_pending().await.unwrap();
+    let pause = bench.paused().await.unwrap();
+    assert!(pause.until - bench.fakes.clock.now() <= TimeDelta::hours(1), "{pause:?}");
+}
+
+#[tokio::test]
+async fn a_result_that_is_paid_for_is_asked_for_again_and_again() {
+    let bench = Bench::default().await;
+    let id = bench.enqueue().await;
+    for _ in 0..20 {
+        let away = speech_error(FailureCode::ProviderUnavailable);
+        bench.fakes.speech.next_result(Err(away));
+    }
+    bench.hours(&bench.engine(), 2).await;
+    assert_eq!(bench.status(id).await, Status::Completed);
 }
 
 impl Bench {

@@ -11,7 +11,10 @@ mod places;
 #[cfg(test)]
 mod tests;
 
-use std::io::{Read, Write};
+use std::{
+    collections::HashMap,
+    io::{Read, Write},
+};
 
 use domain::{Language, Speaker, Transcript, Utterance, Word};
 use flate2::{Compression, bufread::ZlibDecoder, write::ZlibEncoder};
@@ -116,8 +119,9 @@ fn put_group(to: &mut Vec<u8>, text: &str, speakers: &[&str], said: &[Said<'_>])
     let lengths = said.iter().map(|said| bytes::distance(said.start_ms, said.end_ms));
     put_column(to, lengths.collect());
     confidences::put(to, &said.iter().map(|said| said.confidence).collect::<Vec<_>>());
-    let place = |label| speakers.iter().zip(1..).find(|(known, _)| **known == label);
-    let places = said.iter().map(|said| said.speaker.and_then(place).map_or(0, |(_, at)| at));
+    let known: HashMap<&str, u64> = speakers.iter().copied().zip(1..).collect();
+    let place = |label| known.get(label).copied();
+    let places = said.iter().map(|said| said.speaker.and_then(place).unwrap_or_default());
     put_column(to, places.collect());
 }
 
