@@ -41,7 +41,7 @@ const SLOW: Duration = Duration::from_millis(250);
 /// Stands in for yt-dlp: takes its time, has a child, and brings the recording that lies beside
 /// it.
 const YTDLP: &str = r#"#!/bin/sh
-if [ "$1" = --version ]; then echo 2026.10.26; exit 0; fi
+case "$*" in *--version) echo 2026.10.26; exit 0 ;; esac
 sleep 30 &
 child=$!
 echo 'SAAS-IA-FACTS {"title":"A video","duration":11,"live_status":"not_live","is_live":false}'

@@ -109,7 +109,7 @@ mod tests {
         assert!(breaker.check(start).is_ok());
         assert_eq!(throttled(&breaker, start), Some(10));
         let refused = breaker.check(start + 4 * MINUTE).expect_err("it is open");
-        assert_eq!((refused.code, minutes(&refused)), (FailureCode::YouTubeRateLimited, Some(6)));
+        assert_eq!((refused.code, minutes(&refused)), (FailureCode::LocalResource, Some(6)));
         assert!(breaker.check(start + 10 * MINUTE).is_ok());
     }
 

@@ -46,7 +46,7 @@ async fn an_old_version_is_not_let_at_youtube() {
 async fn what_tells_no_version_is_not_used() {
     for script in ["echo a version", "exit 3", "kill -SEGV $$", ":"] {
         let world = with_ytdlp(script);
-        assert_eq!(refusal_code(&world).await, FailureCode::YouTubeUnavailable, "{script}");
+        assert_eq!(refusal_code(&world).await, FailureCode::LocalResource, "{script}");
         let state = world.library().youtube().await;
         assert!(matches!(state, YouTubeState::Broken(_)), "{script}: {state:?}");
     }
