@@ -284,8 +284,12 @@ async fn what_a_list_that_lags_too_long_costs_is_counted() {
     assert_eq!(duplicates, outcome.doubles() as u64);
     assert_eq!(engine.reconcile_orphans().await.expect("a sweep"), 0, "each is counted once");
     assert_eq!(world.store.duplicates().await.expect("a count"), duplicates);
+    let erased = || world.fake.ledger().iter().all(|job| world.fake.is_deleted(&job.id));
+    let began = Instant::now();
+    // By the engine itself: an erasure that a drain breaks off is due again only much later.
+    while !erased() {
+        assert!(began.elapsed() < LIMIT, "copies are left");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     handle.drain().await;
-    while engine.erase().await.expect("the store answers") > 0 {}
-    let ledger = world.fake.ledger();
-    assert!(ledger.iter().all(|job| world.fake.is_deleted(&job.id)), "copies are left");
 }
