@@ -11,8 +11,7 @@ use deadpool::{
     managed::{BuildError, Object, Pool, PoolError, QueueMode, Timeouts},
 };
 use deadpool_redis::redis::{
-    Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult,
-    ScriptInvocation,
+    Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, ScriptInvocation,
     aio::{MultiplexedConnection, PubSub},
     cmd,
     io::tcp::TcpSettings,
@@ -51,6 +50,21 @@ impl RedisConfig {
             pause: Duration::from_secs(1),
             connections: 8,
         }
+    }
+
+    /// Judges the address; nothing is connected to.
+    ///
+    /// # Errors
+    /// When it is none of a Redis.
+    pub fn check(&self) -> Result<(), RedisConfigError> {
+        self.client().map(drop)
+    }
+
+    fn client(&self) -> Result<Client, RedisConfigError> {
+        let info = self.url.expose_secret().into_connection_info();
+        info.map(|info| info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+            .and_then(Client::open)
+            .map_err(RedisConfigError::Address)
     }
 }
 
@@ -107,8 +121,7 @@ impl Redis {
     /// # Errors
     /// When `config` cannot be used. That Redis is away is no error.
     pub fn open(config: &RedisConfig) -> Result<Self, RedisConfigError> {
-        let client = client(config.url.expose_secret()).map_err(RedisConfigError::Address)?;
-        let connections = Connections::new(client, config.deadline, Handle::current())
+        let connections = Connections::new(config.client()?, config.deadline, Handle::current())
             .map_err(RedisConfigError::Address)?;
         let pool = Pool::builder(connections)
             .max_size(config.connections)
@@ -262,9 +275,4 @@ async fn watch(link: Weak<Link>) {
 
 fn timeouts(each: Duration) -> Timeouts {
     Timeouts { wait: Some(each), create: Some(each), recycle: Some(each) }
-}
-
-fn client(url: &str) -> RedisResult<Client> {
-    let info: ConnectionInfo = url.into_connection_info()?;
-    Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }

@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(read(OTHER, known.as_bytes()), [News::Hint(Hint::Ready)]);
         let long = format!("{ONE} ready{}", " ".repeat(LONGEST));
         for message in ["", "ready", "x ready", long.as_str()] {
-            assert_eq!(read(OTHER, message.as_bytes()), [], "{:.40}", message);
+            assert_eq!(read(OTHER, message.as_bytes()), [], "{message:.40}");
         }
         assert_eq!(read(OTHER, b"\xff\xfe ready"), []);
     }
