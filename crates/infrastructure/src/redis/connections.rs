@@ -22,7 +22,7 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Makes connections that wait for an answer no longer than `deadline`.
+    /// Makes connections that wait for nothing longer than `deadline`.
     ///
     /// # Errors
     /// When the address in `client` cannot be used.

@@ -12,7 +12,7 @@ use deadpool_redis::redis::Script;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::link::Redis;
+use super::link::{Redis, millis};
 
 static ATTEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("attend.lua")));
 
@@ -51,9 +51,8 @@ impl Instances {
         }
         let (redis, count, id) = (self.redis.clone(), Arc::clone(&self.count), self.id);
         self.redis.home().spawn(async move {
-            let length = COUNTS.as_secs() * 1_000;
             let mut call = ATTEND.prepare_invoke();
-            call.key(redis.key(format_args!("instances"))).arg(id.to_string()).arg(length);
+            call.key(redis.key(format_args!("instances"))).arg(id.to_string()).arg(millis(COUNTS));
             if let Ok(counted) = redis.script::<u32>(&call).await {
                 count.store(counted.clamp(1, MOST), Ordering::Relaxed);
             }

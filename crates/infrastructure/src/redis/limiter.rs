@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use deadpool_redis::redis::Script;
 use uuid::Uuid;
 
-use super::{instances::Instances, link::Redis};
+use super::{
+    instances::Instances,
+    link::{Redis, millis},
+};
 use crate::limits::InProcessLimiter;
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take.lua")));
@@ -69,8 +72,4 @@ impl RateLimiter for RedisLimiter {
             Err(_) => self.alone.take(&self.share(budget), key).await,
         }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

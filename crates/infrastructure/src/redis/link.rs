@@ -2,7 +2,8 @@
 
 use std::{
     fmt,
-    sync::{Arc, Weak},
+    pin::pin,
+    sync::{Arc, LazyLock, Weak},
     time::Duration,
 };
 
@@ -11,7 +12,8 @@ use deadpool::{
     managed::{BuildError, Object, Pool, PoolError, QueueMode, Timeouts},
 };
 use deadpool_redis::redis::{
-    Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, ScriptInvocation,
+    Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, Script,
+    ScriptInvocation,
     aio::{MultiplexedConnection, PubSub},
     cmd,
     io::tcp::TcpSettings,
@@ -24,6 +26,12 @@ use super::{breaker::Breaker, connections::Connections};
 /// The version of what is in keys and messages. A change of their format is a new number, so that
 /// two versions of the service do not misread each other.
 const FORMAT: u32 = 1;
+
+/// How long an answer is looked for that may have come in time.
+const GRACE: Duration = Duration::from_millis(50);
+
+static LOOK: LazyLock<Script> =
+    LazyLock::new(|| Script::new("return redis.call('SET', KEYS[1], '', 'PX', ARGV[1])"));
 
 /// Where Redis is, and how long it is waited for.
 #[derive(Debug, Clone)]
@@ -46,7 +54,7 @@ impl RedisConfig {
         Self {
             url: url.into(),
             namespace: "saas-ia".to_owned(),
-            deadline: Duration::from_millis(250),
+            deadline: Duration::from_millis(200),
             pause: Duration::from_secs(1),
             connections: 8,
         }
@@ -121,12 +129,13 @@ impl Redis {
     /// # Errors
     /// When `config` cannot be used. That Redis is away is no error.
     pub fn open(config: &RedisConfig) -> Result<Self, RedisConfigError> {
-        let connections = Connections::new(config.client()?, config.deadline, Handle::current())
+        let longest = config.pause.max(config.deadline + GRACE);
+        let connections = Connections::new(config.client()?, longest, Handle::current())
             .map_err(RedisConfigError::Address)?;
         let pool = Pool::builder(connections)
             .max_size(config.connections)
             .runtime(Runtime::Tokio1)
-            .timeouts(timeouts(config.deadline))
+            .timeouts(timeouts(config.deadline + GRACE))
             // The one that was used last is the least likely to have been closed meanwhile.
             .queue_mode(QueueMode::Lifo)
             .build()?;
@@ -195,7 +204,12 @@ impl Redis {
         T: FromRedisValue + Send,
     {
         let pass = self.0.breaker.admit().ok_or(Unavailable::Away)?;
-        let outcome = timeout(self.0.deadline, self.0.call(self.0.pool.timeouts(), call)).await;
+        let mut running = pin!(self.0.call(self.0.pool.timeouts(), call));
+        let mut outcome = timeout(self.0.deadline, &mut running).await;
+        if outcome.is_err() {
+            // The answer may be there, and only this process have been held up.
+            outcome = timeout(GRACE, running).await;
+        }
         outcome.unwrap_or(Err(Unavailable::Late)).inspect_err(|failure| {
             if self.0.breaker.failed(pass) {
                 self.lost(failure);
@@ -228,10 +242,12 @@ impl Link {
         Ok(answer?)
     }
 
-    /// Looks whether Redis is there, past the breaker.
+    /// Looks whether Redis does again what it is asked for, past the breaker: one that is full, or
+    /// only to be read from, still answers to a `PING`.
     async fn look(&self) -> Result<(), Unavailable> {
-        let ping = cmd("PING");
-        let look = self.call::<()>(timeouts(self.pause), Call::Command(&ping));
+        let mut call = LOOK.key(format!("{}:look", self.namespace));
+        call.arg(millis(self.pause));
+        let look = self.call::<()>(timeouts(self.pause), Call::Script(&call));
         timeout(self.pause, look).await.unwrap_or(Err(Unavailable::Late))
     }
 
@@ -271,6 +287,11 @@ async fn watch(link: Weak<Link>) {
         // What is left may have answered to nothing for as long as Redis was frozen.
         link.forget_connections();
     }
+}
+
+/// As Redis counts time.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn timeouts(each: Duration) -> Timeouts {

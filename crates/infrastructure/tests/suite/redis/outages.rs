@@ -132,3 +132,27 @@ async fn a_redis_without_tls_is_no_redis_with_it() {
     let redis = Redis::open(&config(&url, "test")).expect("an address");
     assert!(matches!(redis.ping().await, Err(Unavailable::Unreachable(_))));
 }
+
+#[tokio::test]
+async fn a_redis_that_takes_nothing_more_is_away_until_it_does() {
+    let server = RedisServer::start().expect("a server");
+    let redis = impatient(&server);
+    let limiter = limiter(redis.clone(), 1);
+    assert_eq!(allowed(&limiter, "user:1", 6).await, 5);
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).expect("an answer");
+    assert_eq!(allowed(&limiter, "user:2", 6).await, 5);
+    let refusals = || {
+        let statistics = server.command(&["INFO", "errorstats"]).expect("an answer");
+        let oom = statistics.split_once("errorstat_OOM:count=").map_or("0", |(_, rest)| rest);
+        oom.split(['\r', '\n']).next().and_then(|count| count.parse::<u32>().ok()).unwrap_or(0)
+    };
+    let before = refusals();
+    until(async || {
+        assert!(redis.is_away(), "it answers to a ping, and is of no use");
+        refusals() >= before + 5
+    })
+    .await;
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]).expect("an answer");
+    until(async || !redis.is_away()).await;
+    assert_eq!(allowed(&limiter, "user:2", 6).await, 5);
+}
