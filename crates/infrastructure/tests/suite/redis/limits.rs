@@ -5,11 +5,10 @@ use std::{sync::Arc, time::Duration};
 use application::ports::{Budget, RateLimiter, Taken};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use infrastructure::redis::RedisLimiter;
+use infrastructure::redis::{Redis, RedisLimiter};
 use testkit::{contract::TestClock, servers::RedisServer};
 
 use super::{Place, config, limiter, until};
-use infrastructure::redis::Redis;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -52,15 +51,14 @@ async fn an_instance_that_is_started_anew_has_forgotten_nothing() {
 
 #[tokio::test]
 async fn instances_are_counted_when_they_are_asked_something() {
-    let place = Place::new();
-    let (one, other, idle) = (place.limiter(1), place.limiter(2), place.limiter(3));
-    assert_eq!(one.instances(), 1);
+    let server = RedisServer::start().expect("a server");
+    let redis = Redis::open(&config(&server.url(), "test")).expect("an address");
+    let [one, other, idle] = [1, 2, 3].map(|instance| limiter(redis.clone(), instance));
     take(&one, "a").await;
-    // An instance signs in behind the back of a call, and not with every one.
-    until(async || !place.redis().is_away() && take(&one, "a").await.reset_after <= MINUTE).await;
+    until(async || server.command(&["ZCARD", "test:v1:instances"]).is_ok_and(|n| n == "1")).await;
     take(&other, "a").await;
     until(async || other.instances() == 2).await;
-    assert_eq!(idle.instances(), 1);
+    assert_eq!((one.instances(), idle.instances()), (1, 1));
 }
 
 #[tokio::test]
@@ -76,6 +74,30 @@ async fn a_window_in_redis_goes_with_its_time() {
     until(async || server.command(&["EXISTS", "test:v1:instances"]).expect("an answer") == "1")
         .await;
     assert!((1..=30_000).contains(&left("test:v1:instances")));
+}
+
+#[tokio::test]
+async fn a_call_is_one_command() {
+    let server = RedisServer::start().expect("a server");
+    let redis = Redis::open(&config(&server.url(), "test")).expect("an address");
+    let limiter = limiter(redis, 1);
+    take(&limiter, "user:1").await;
+    until(async || server.command(&["EXISTS", "test:v1:instances"]).expect("an answer") == "1")
+        .await;
+    let commands = || {
+        let statistics = server.command(&["INFO", "commandstats"]).expect("an answer");
+        let calls = |line: &str| line.split_once(":calls=")?.1.split(',').next()?.parse().ok();
+        // What runs within the script costs no way.
+        ["cmdstat_evalsha", "cmdstat_unwatch", "cmdstat_script"].map(|name| {
+            let line = statistics.lines().find(|line| line.starts_with(name));
+            line.and_then(calls).unwrap_or(0u32)
+        })
+    };
+    let [evaluations, unwatches, scripts] = commands();
+    for _ in 0..100 {
+        take(&limiter, "user:1").await;
+    }
+    assert_eq!(commands(), [evaluations + 100, unwatches, scripts]);
 }
 
 #[tokio::test]
