@@ -9,6 +9,7 @@ mod limits;
 mod logs;
 mod paid;
 mod pipeline;
+mod redis;
 mod settings;
 mod source;
 mod start;

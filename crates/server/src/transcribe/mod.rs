@@ -31,7 +31,7 @@ use crate::{
     bootstrap,
     cli::TranscribeArgs,
     logging::{self, LogFilter},
-    settings::{EngineChoice, SecretKey, Settings, StorageSettings},
+    settings::{EngineChoice, RedisSettings, SecretKey, Settings, StorageSettings},
 };
 use ending::Ending;
 use output::Output;
@@ -102,6 +102,7 @@ fn within(mut settings: Settings, folder: &Path) -> Settings {
         StorageSettings { data_dir: folder.to_owned(), database_file: folder.join("saas-ia.db") };
     settings.security.secret_key = SecretKey::Kept(folder.join("secret"));
     settings.uploads.bucket = None;
+    settings.redis = RedisSettings::none();
     // Nobody here can be called.
     settings.engine.public_url = None;
     settings
