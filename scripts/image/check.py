@@ -11,6 +11,7 @@ itself does: layers, caches, networks, limits.
 import argparse
 import json
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -87,14 +88,16 @@ def check_service(container):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     # On the loopback of this machine alone: the network is not the container's own here.
-    env = {"ENGINE": "mock", "SECRET_KEY": "0123456789abcdef" * 4, "HOST": "127.0.0.1"}
+    env = {"ENGINE": "mock", "SECRET_KEY": secrets.token_hex(32), "HOST": "127.0.0.1"}
     env["PORT"] = str(port)
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.NamedTemporaryFile("w") as log:
+        told = Path(log.name)
         service = container.start(*ENTRYPOINT, "serve", env=env, stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + 60
-            while container.run("saas-ia", "health", env=env)[0] != 0:
-                expect("it starts", service.poll() is None and time.monotonic() < deadline)
+            while (answer := container.run("saas-ia", "health", env=env))[0] != 0:
+                if service.poll() is not None or time.monotonic() > deadline:
+                    expect("it starts", False, f"{told.read_text()}\n{answer}")
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5) as answer:
                 ready = json.load(answer)
             expect(f"`saas-ia health` says that it is ready: {ready}", True)
@@ -103,8 +106,7 @@ def check_service(container):
             code = service.wait(timeout=40)
         finally:
             service.kill()
-        log.seek(0)
-        expect("SIGTERM ends it with code 0", code == 0, log.read())
+        expect("SIGTERM ends it with code 0", code == 0, told.read_text())
     code, _ = container.run("saas-ia", "health", env=env)
     expect("`saas-ia health` says 1 when it is gone", code == 1)
     made = [path for path in container.data.rglob("*") if path.stat().st_uid == container.uid]

@@ -1,6 +1,7 @@
 """What stands for the APIs behind the proxy: says what it was asked, streams when it is told to."""
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -48,7 +49,13 @@ class Handler(BaseHTTPRequestHandler):
             return None
         if self.path == "/refused":
             self.close_connection = True
-            return self.answer(413)
+            self.answer(413)
+            # What is closed with bytes that nobody has read is reset, and the answer may be lost.
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(PATIENCE)
+            while self.rfile.read1(65536):
+                pass
+            return None
         left = int(self.headers["Content-Length"])
         while left and (piece := self.rfile.read1(min(left, 65536))):
             api.began.set()
