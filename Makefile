@@ -6,7 +6,7 @@ CARGO ?= cargo
 KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools lint fmt ci chaos-binary check-clients check-exports bench bench-login bench-exports pipeline-kills deny audit
+.PHONY: help run test test-tools lint fmt ci chaos-binary check-clients check-exports check-docker bench bench-login bench-exports pipeline-kills deny audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' \
@@ -62,6 +62,10 @@ bench-exports: ## Measure how long it takes to write an hour of speech in each f
 check-exports: export CARGO := $(CARGO)
 check-exports: ## Read exports with parsers written by others
 	tests/exports/check.sh
+
+check-docker: export CARGO := $(CARGO)
+check-docker: ## Check the image, the compose files and the proxy, without Docker
+	scripts/check-docker.sh
 
 pipeline-kills: export PIPELINE_KILLS = $(KILLS)
 pipeline-kills: ## Kill the release binary in the middle of every kind of job (KILLS=200; about 20 minutes)
