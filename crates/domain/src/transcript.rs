@@ -118,3 +118,39 @@ mod tests {
         assert_eq!(tamed.speakers(), ["A\u{fffd}"]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Transcript, Word};
+    use std::{sync::mpsc, thread, time::Duration};
+
+    /// Not an expectation: it takes a moment, and far longer if it grows with the square.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn a_crowd_of_speakers_is_counted_in_time() {
+        let word = |at: u32| Word {
+            text: String::new(),
+            start_ms: 0,
+            end_ms: 0,
+            confidence: None,
+            speaker: Some(format!("S{}", at % 200_000)),
+        };
+        let words = (0..400_000).map(word).collect();
+        let transcript = Transcript {
+            text: String::new(),
+            language: None,
+            confidence: None,
+            duration_ms: None,
+            words,
+            utterances: Vec::new(),
+        };
+        let (sender, counted) = mpsc::channel();
+        thread::spawn(move || {
+            let speakers = transcript.speakers();
+            sender.send((speakers.len(), speakers[199_999].to_owned()))
+        });
+        let counted = counted.recv_timeout(PATIENCE);
+        assert_eq!(counted, Ok((200_000, "S199999".to_owned())));
+    }
+}

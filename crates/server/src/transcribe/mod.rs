@@ -65,8 +65,8 @@ pub(crate) async fn run(args: &TranscribeArgs, settings: Settings) -> anyhow::Re
         Err(problem) => return Ok(Ending::Misused(problem).tell()),
     };
     if matches!(settings.engine.choice, EngineChoice::Mock) {
-        eprintln!(
-            "saas-ia: speech is SIMULATED by the mock engine; set ASSEMBLYAI_API_KEY to recognise it"
+        ending::say(
+            "speech is SIMULATED by the mock engine; set ASSEMBLYAI_API_KEY to recognise it",
         );
     }
     let mut signals = Signals::listen()?;

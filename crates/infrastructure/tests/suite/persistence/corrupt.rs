@@ -347,3 +347,17 @@ async fn a_job_whose_rows_are_spoilt_can_be_called_off_and_deleted() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_pause_for_a_reason_that_nobody_knows_lasts_as_long_as_it_says() {
+    let (store, clock, _directory) = fresh().await;
+    let until = clock.now() + TimeDelta::minutes(9);
+    let code = FailureCode::ProviderPaymentRequired;
+    store.pause("engine", code, until).await.expect("it is stopped");
+    let sql = "UPDATE engine_pauses SET code = 'of_another_version'";
+    store.connection().execute_unprepared(sql).await.expect("it is spoilt");
+    let pause = store.paused("engine").await.expect("it is told").expect("it lasts");
+    assert_eq!((pause.code, pause.until), (FailureCode::ProviderAuth, until));
+    store.resume("engine").await.expect("it is lifted");
+    assert_eq!(store.paused("engine").await.expect("it is told"), None);
+}
