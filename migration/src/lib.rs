@@ -17,6 +17,7 @@ use sea_orm_migration::{
 };
 
 pub use error::MigrationError;
+pub use sea_orm_migration::sea_orm::DatabaseConnection as Connection;
 pub use session::connect;
 
 /// The table in which the steps that were taken are written down.
