@@ -18,9 +18,10 @@ run: ## Run the service on http://127.0.0.1:8004
 test: test-tools ## Run every test (the first time also builds the binary that the kill tests kill)
 	$(CARGO) test --workspace
 
-test-tools: ## Bring ffmpeg, yt-dlp and a stand-in for S3, which some tests run (from apt and PyPI)
+test-tools: ## Bring what tests run: ffmpeg, yt-dlp, a stand-in for S3, PostgreSQL, Redis (from apt and PyPI)
 	scripts/test-tools.sh
 	scripts/test-s3.sh
+	scripts/test-servers.sh
 
 lint: ## Formatting, clippy with and without default features, documentation; warnings are errors
 	$(CARGO) fmt --all --check

@@ -1,5 +1,6 @@
 //! For tests of this service, and of adapters written by others: in-memory fakes of every port,
-//! the contract suite of every port, and a server that speaks AssemblyAI's protocol.
+//! the contract suite of every port, a server that speaks AssemblyAI's protocol, and private servers
+//! of PostgreSQL and Redis.
 
 pub mod assemblyai;
 pub mod contract;
@@ -7,3 +8,4 @@ pub mod fakes;
 pub mod faults;
 pub mod fixtures;
 pub mod memory;
+pub mod servers;

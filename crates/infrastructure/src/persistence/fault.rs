@@ -7,6 +7,7 @@ use std::{future::Future, time::Duration};
 use application::ports::PortFailure;
 use domain::InvalidTransition;
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
+use sqlx::postgres::PgDatabaseError;
 use uuid::Uuid;
 
 /// How long a call may take as a whole, waiting for the write lock included.
@@ -90,14 +91,22 @@ fn port_failure(operation: &'static str, failure: StoreError) -> PortFailure {
 /// Whether trying again may help: somebody else writes, the pool is used up, the disk is full or
 /// fails, memory or file handles are short, the connection broke and is replaced.
 fn passes(error: &DbErr) -> bool {
+    let connecting = matches!(error, DbErr::Conn(_));
     match error {
         DbErr::ConnectionAcquire(_) => true,
         DbErr::Conn(RuntimeErr::SqlxError(error))
         | DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_ref() {
+            SqlxError::Database(error) if is_postgres(&**error) => {
+                // An error of a new connection is one of the server or of what it is told: nothing
+                // that a caller could have done better.
+                connecting || error.code().is_some_and(|code| passes_on_postgres(&code))
+            }
             SqlxError::PoolTimedOut
             | SqlxError::PoolClosed
             | SqlxError::WorkerCrashed
+            | SqlxError::Protocol(_)
+            | SqlxError::Tls(_)
             | SqlxError::Io(_) => true,
             SqlxError::Database(error) => {
                 // The low byte of an extended result code is the primary one.
@@ -111,6 +120,27 @@ fn passes(error: &DbErr) -> bool {
         },
         _ => false,
     }
+}
+
+fn is_postgres(error: &(dyn sqlx::error::DatabaseError + 'static)) -> bool {
+    error.try_downcast_ref::<PgDatabaseError>().is_some()
+}
+
+/// Whether an error of this `SQLSTATE` passes. The first two characters are its class.
+fn passes_on_postgres(code: &str) -> bool {
+    const CLASSES: [&str; 4] = [
+        // The connection, or another transaction that had to go first.
+        "08", "40", // Memory, disk or connections are used up; the machine fails.
+        "53", "58",
+    ];
+    const CODES: [&str; 9] = [
+        // A lock, or the statement, was waited for too long.
+        "55P03", "57014", // The server stops, has crashed, starts, or ends what is idle.
+        "57P01", "57P02", "57P03", "57P05", "25P03", // It follows another server.
+        "25006", // A prepared statement was made for a schema that has changed since.
+        "0A000",
+    ];
+    CLASSES.contains(&code.get(..2).unwrap_or_default()) || CODES.contains(&code)
 }
 
 /// Whether a row is there and a column of it holds what its type cannot.
@@ -130,6 +160,14 @@ fn describe(error: &DbErr) -> Fault {
         DbErr::Conn(RuntimeErr::SqlxError(error))
         | DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_ref() {
+            // The text of a server may repeat a value.
+            SqlxError::Database(error) if is_postgres(&**error) => {
+                let code = error.code().unwrap_or_default();
+                match error.constraint() {
+                    Some(constraint) => format!("error {code} at constraint {constraint}"),
+                    None => format!("error {code}"),
+                }
+            }
             // SQLite names tables, columns and constraints, never values.
             SqlxError::Database(error) => error.to_string(),
             SqlxError::Io(error) => format!("input or output failed: {}", error.kind()),

@@ -11,9 +11,18 @@
 mod entities;
 mod fault;
 mod jobs;
+mod postgres;
 mod rows;
 mod sqlite;
+mod store;
 mod transcriptions;
 mod users;
 
-pub use sqlite::{OpenError, SqliteConfig, SqliteStore};
+pub use postgres::{InvalidAddress, PostgresConfig, TimeSource};
+pub use sqlite::SqliteConfig;
+pub use store::{DatabaseConfig, OpenError, Store};
+
+/// A [`Store`] over a file.
+pub type SqliteStore = Store;
+/// A [`Store`] over a server.
+pub type PostgresStore = Store;

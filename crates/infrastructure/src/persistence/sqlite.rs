@@ -1,4 +1,4 @@
-//! Opening a `SQLite` file: one connection that writes, some that read.
+//! A `SQLite` file: one connection that writes, some that read.
 
 mod writer;
 
@@ -6,28 +6,24 @@ use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
-use application::ports::{Clock, PortFailure};
-use chrono::{DateTime, Utc};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 use sqlx::{
     ConnectOptions as _, Sqlite,
     pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-pub(super) use self::writer::{WriteTx, Writer};
-use super::fault::{Stop, within};
+pub(super) use self::writer::Change;
+use self::writer::Writer;
+use super::store::OpenError;
 
 /// How long a call waits for a connection; calls queue in the order in which they came.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a statement waits for a writer in another process, such as a migration.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a sign of life may take, waiting for those who write included.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Prepared statements kept by each connection.
 const STATEMENTS: usize = 256;
 /// How far the write-ahead log is cut back after a checkpoint.
@@ -52,46 +48,20 @@ impl SqliteConfig {
     }
 }
 
-/// Why a database was not opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it open.
-    #[error("another process uses this database: it holds the lock on {}", .0.display())]
-    InUse(PathBuf),
-    /// A file or its directory cannot be made or opened.
-    #[error("cannot open {}", path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is there, and is not a database that can be used.
-    #[error("cannot use {} as a database", path.display())]
-    Database {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        source: DbErr,
-    },
-}
-
-/// Accounts, transcriptions and jobs in one `SQLite` file, for one process.
-pub struct SqliteStore {
+/// The connections to one file.
+pub(super) struct SqliteFile {
     pub(super) writer: Writer,
-    pub(super) reader: Reader,
-    clock: Arc<dyn Clock>,
+    /// Connections that `SQLite` itself keeps from writing.
+    pub(super) reader: DatabaseConnection,
     /// Released by the operating system when it is closed, however the process ends.
     _lock: Option<File>,
 }
 
-impl SqliteStore {
-    /// Opens the database. Its schema is left as it is: see the crate `migration`.
-    ///
+impl SqliteFile {
     /// # Errors
     /// [`OpenError::InUse`] when another process holds the lock; else what the file system or
     /// `SQLite` has against it.
-    pub async fn open(config: SqliteConfig, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub(super) async fn open(config: SqliteConfig) -> Result<Self, OpenError> {
         let path = real_path(&config.path)?;
         let lock = if config.lock { Some(lock(&path)?) } else { None };
         private_file(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
@@ -101,56 +71,16 @@ impl SqliteStore {
         let readers = config.readers.max(1);
         // Readers begin no transaction, so they need no hook that looks for one left open.
         let reader = connect(read_only, readers, |pool| pool).await.map_err(unusable)?;
-        Ok(Self { writer, reader: Reader(reader), clock, _lock: lock })
+        Ok(Self { writer, reader, _lock: lock })
     }
 
-    /// The connection that writes, for migrations.
-    pub fn connection(&self) -> &DatabaseConnection {
-        &self.writer.db
-    }
-
-    /// A connection that cannot write, for looking at the schema without waiting for a writer.
-    /// Statements only: nobody would undo a transaction that is left open on it.
-    pub fn read_connection(&self) -> &DatabaseConnection {
-        &self.reader.0
-    }
-
-    /// Asks the database for a sign of life: that it can be read, and that a change, an empty one,
-    /// can be committed. Nothing is written to disk.
-    ///
-    /// # Errors
-    /// [`PortFailure`] when there is none within two seconds.
-    pub async fn ping(&self) -> Result<(), PortFailure> {
-        within(PING_TIMEOUT, "database.ping", async {
-            self.reader.db().execute_unprepared("SELECT 1").await?;
-            self.writer.begin().await?.commit().await?;
-            Ok::<_, Stop<PortFailure>>(())
-        })
-        .await
-    }
-
-    /// Closes the connections, after what runs on them; later calls fail. The lock is given back
-    /// when the store is dropped.
-    pub async fn close(&self) {
+    pub(super) async fn close(&self) {
         // Readers first: the last connection to close tidies the write-ahead log away.
-        for connection in [&self.reader.0, &self.writer.db] {
+        for connection in [&self.reader, &self.writer.db] {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(event = "database_close_failed", %error, "closing the database failed");
             }
         }
-    }
-
-    pub(super) fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
-    }
-}
-
-/// Connections that `SQLite` itself keeps from writing.
-pub(super) struct Reader(DatabaseConnection);
-
-impl Reader {
-    pub(super) fn db(&self) -> &DatabaseConnection {
-        &self.0
     }
 }
 

@@ -11,17 +11,17 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    SqliteStore,
     entities::{
         transcriptions::{Column, Entity, Model},
         transcripts,
     },
     fault::{CorruptRow, Stop, StoreError, bounded, unreadable},
     rows::{transcriptions::restore, transcripts as transcript_rows},
+    store::{Lane, Store},
 };
 
 #[async_trait]
-impl TranscriptionRepository for SqliteStore {
+impl TranscriptionRepository for Store {
     async fn find(&self, owner: UserId, id: TranscriptionId) -> Result<Option<Found>, PortFailure> {
         bounded("transcriptions.find", async {
             let found = Entity::find_by_id(id.as_uuid())
@@ -29,7 +29,7 @@ impl TranscriptionRepository for SqliteStore {
                 .join(JoinType::LeftJoin, to_transcript())
                 .column_as(transcripts::Column::Text, "transcript_text")
                 .into_model::<WithText>()
-                .one(self.reader.db())
+                .one(&self.reader(Lane::Api))
                 .await?;
             let Some(WithText { row, text }) = found else { return Ok(None) };
             Ok::<_, Stop<PortFailure>>(Some(Found { transcription: restore(row)?, text }))
@@ -48,7 +48,7 @@ impl TranscriptionRepository for SqliteStore {
                 .filter(Column::UserId.eq(owner.as_uuid()))
                 .column_as(Column::Title, "title")
                 .into_model::<WithTitle>()
-                .one(self.reader.db())
+                .one(&self.reader(Lane::Api))
                 .await?;
             let Some(WithTitle { row, title }) = found else { return Ok(None) };
             let transcript = transcript_rows::restore(row)?;
@@ -68,7 +68,7 @@ impl TranscriptionRepository for SqliteStore {
             let mut page = *page;
             loop {
                 let rows = on_page(owner, filter, &page).into_model::<Listed>();
-                let mut rows = rows.all(self.reader.db()).await?;
+                let mut rows = rows.all(&self.reader(Lane::Api)).await?;
                 let more = rows.len() > size;
                 rows.truncate(size);
                 let last = rows.iter().rev().find_map(Listed::place);
@@ -87,7 +87,9 @@ impl TranscriptionRepository for SqliteStore {
 
     async fn count(&self, owner: UserId, filter: &ListFilter) -> Result<u64, PortFailure> {
         bounded("transcriptions.count", async {
-            Ok::<_, Stop<PortFailure>>(selected(owner, filter).count(self.reader.db()).await?)
+            Ok::<_, Stop<PortFailure>>(
+                selected(owner, filter).count(&self.reader(Lane::Api)).await?,
+            )
         })
         .await
     }

@@ -9,19 +9,19 @@ use sea_orm::{
 };
 
 use super::{
-    SqliteStore,
     entities::users::{Column, Entity},
     fault::{CorruptRow, Stop, bounded},
     rows::users::{restore, row},
+    store::{Lane, Store},
 };
 
 #[async_trait]
-impl UserRepository for SqliteStore {
+impl UserRepository for Store {
     async fn insert(&self, user: &User) -> Result<(), InsertUserError> {
         bounded("users.insert", async {
-            let tx = self.writer.begin().await?;
+            let tx = self.begin(Lane::Api).await?;
             Entity::insert(row(user).into_active_model().reset_all())
-                .exec_without_returning(tx.db())
+                .exec_without_returning(&tx.db())
                 .await
                 .map_err(taken)?;
             Ok(tx.commit().await?)
@@ -31,7 +31,7 @@ impl UserRepository for SqliteStore {
 
     async fn find(&self, id: UserId) -> Result<Option<User>, PortFailure> {
         bounded("users.find", async {
-            let found = Entity::find_by_id(id.as_uuid()).one(self.reader.db()).await?;
+            let found = Entity::find_by_id(id.as_uuid()).one(&self.reader(Lane::Api)).await?;
             Ok::<_, Stop<PortFailure>>(found.map(restore).transpose()?)
         })
         .await
@@ -40,7 +40,7 @@ impl UserRepository for SqliteStore {
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, PortFailure> {
         bounded("users.find_by_email", async {
             let by_email = Entity::find().filter(Column::Email.eq(email.as_str()));
-            let found = by_email.one(self.reader.db()).await?;
+            let found = by_email.one(&self.reader(Lane::Api)).await?;
             let user: Option<Result<User, CorruptRow>> = found.map(restore);
             Ok::<_, Stop<PortFailure>>(user.transpose()?)
         })
@@ -54,13 +54,13 @@ impl UserRepository for SqliteStore {
         new: &PasswordDigest,
     ) -> Result<(), PortFailure> {
         bounded("users.replace_password", async {
-            let tx = self.writer.begin().await?;
+            let tx = self.begin(Lane::Api).await?;
             Entity::update_many()
                 .col_expr(Column::Password, Expr::value(new.expose()))
-                .col_expr(Column::UpdatedAt, Expr::value(self.now()))
+                .col_expr(Column::UpdatedAt, Expr::value(tx.now()))
                 .filter(Column::Id.eq(id.as_uuid()))
                 .filter(Column::Password.eq(old.expose()))
-                .exec(tx.db())
+                .exec(&tx.db())
                 .await?;
             Ok::<_, Stop<PortFailure>>(tx.commit().await?)
         })

@@ -1,6 +1,7 @@
 //! `SQLite` against the contracts of its ports, and what only a database in a file must do.
 
 mod corrupt;
+mod postgres;
 mod transcripts;
 
 use std::{path::Path, sync::Arc};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use application::ports::{ClaimRequest, Claimed, Lease, PortFailure};
 use chrono::{DateTime, Utc};
-use domain::Stage;
+use domain::{JobState, Stage};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     Select, sea_query::Expr,
@@ -15,12 +15,13 @@ use super::{
     corrupt::Sieve,
     delta,
     enqueue::advance_clock,
-    load::{self, Live, save_jobs, save_transcription},
+    load::{self, Live, save_jobs, save_transcriptions},
+    locks,
 };
 use crate::persistence::{
     entities::jobs::{Column, Entity, Model},
     fault::{Stop, StoreError},
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 pub(super) async fn claim(
@@ -28,11 +29,13 @@ pub(super) async fn claim(
     request: &ClaimRequest,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, Stop<PortFailure>> {
+    locks::claims(tx).await?;
     let mut sieve = Sieve::new(tx, now);
     let mut claimed = Vec::new();
     let mut slots = request.slots;
     loop {
         let picked = pick(&mut sieve, &ClaimRequest { slots, ..*request }).await?;
+        let picked = lock(&mut sieve, picked).await?;
         let leased = lease(&mut sieve, request, picked).await?;
         slots = slots.saturating_sub(u32::try_from(leased.len()).unwrap_or(u32::MAX));
         claimed.extend(leased);
@@ -41,6 +44,20 @@ pub(super) async fn claim(
             return Ok(claimed);
         }
     }
+}
+
+/// Locks what was picked. Where changes run side by side, it may have been called off or have ended
+/// since it was looked at: then there is that much less to claim this time.
+async fn lock(sieve: &mut Sieve<'_>, picked: Vec<Model>) -> Result<Vec<Model>, StoreError> {
+    if picked.is_empty() || !sieve.tx.is_postgres() {
+        return Ok(picked);
+    }
+    let ready = Entity::find()
+        .filter(Column::Id.is_in(picked.iter().map(|row| row.id)))
+        .filter(Column::State.eq(JobState::Ready.as_str()))
+        .order_by_asc(Column::Vtime)
+        .order_by_asc(Column::Id);
+    sieve.rows(locks::free(ready)).await
 }
 
 /// Leases what was picked; what cannot be understood is given up instead.
@@ -54,6 +71,7 @@ async fn lease(
     let ids = picked.iter().map(|live| live.job.parts().id);
     let mut submissions = load::submissions_in_force(tx, ids).await?;
     let mut claimed = Vec::with_capacity(picked.len());
+    let mut started = Vec::new();
     for Live { mut job, mut transcription, .. } in picked {
         let id = job.parts().id;
         let submission = match submissions.remove(&id).transpose() {
@@ -67,11 +85,12 @@ async fn lease(
         transcription.start(now)?;
         job.lease(request.worker, now + delta(request.lease))?;
         if transcription.status() != before {
-            save_transcription(tx, &transcription).await?;
+            started.push(transcription.clone());
         }
         let lease = Lease { job: id, epoch: job.parts().epoch };
         claimed.push(Claimed { lease, job, transcription, submission });
     }
+    save_transcriptions(tx, &started).await?;
     // They are in the order of their places, so the last one is the furthest.
     if let Some(last) = claimed.last() {
         advance_clock(tx, last.job.parts().vtime).await?;
@@ -139,7 +158,7 @@ impl Limits {
             .group_by(Column::UserId)
             .group_by(Column::Stage)
             .into_tuple()
-            .all(tx.db())
+            .all(&tx.db())
             .await?;
         let (mut leased, mut on_their_way) = (HashMap::new(), 0_u32);
         for (owner, stage, count) in counts {
@@ -153,7 +172,7 @@ impl Limits {
             None => u32::MAX,
             Some(cap) => {
                 let waiting = Entity::find().filter(Expr::cust("state = 'waiting'"));
-                let waiting = u32::try_from(waiting.count(tx.db()).await?).unwrap_or(u32::MAX);
+                let waiting = u32::try_from(waiting.count(&tx.db()).await?).unwrap_or(u32::MAX);
                 cap.saturating_sub(on_their_way).saturating_sub(waiting)
             }
         };

@@ -15,7 +15,7 @@ use super::{
 use crate::persistence::{
     entities::{jobs, transcriptions},
     fault::{CorruptRow, StoreError, unreadable},
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 /// Reads jobs, and gives up those that cannot be read.
@@ -37,7 +37,7 @@ impl<'a> Sieve<'a> {
         select: Select<jobs::Entity>,
     ) -> Result<Vec<jobs::Model>, StoreError> {
         loop {
-            match select.clone().all(self.tx.db()).await {
+            match select.clone().all(&self.tx.db()).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) if unreadable(&error) => self.drop_unreadable(&select, error).await?,
                 Err(error) => return Err(error.into()),
@@ -55,7 +55,7 @@ impl<'a> Sieve<'a> {
             .select_only()
             .column(jobs::Column::Id)
             .into_tuple()
-            .all(self.tx.db())
+            .all(&self.tx.db())
             .await?;
         let (_, unread) =
             readable(self.tx, &ids, |ids| jobs::Entity::find().filter(jobs::Column::Id.is_in(ids)))
@@ -91,7 +91,7 @@ impl<'a> Sieve<'a> {
             error = %why,
             "a job was given up because what is stored of it cannot be"
         );
-        jobs::Entity::delete_by_id(id).exec(self.tx.db()).await?;
+        jobs::Entity::delete_by_id(id).exec(&self.tx.db()).await?;
         submissions::end(self.tx, id, self.now).await?;
         fail(self.tx, id, self.now).await?;
         self.gone.push(TranscriptionId::from_uuid(id));
@@ -114,7 +114,7 @@ async fn fail(tx: &WriteTx, id: Uuid, now: DateTime<Utc>) -> Result<(), StoreErr
         .col_expr(Column::UpdatedAt, Expr::value(now))
         .filter(Column::Id.eq(id))
         .filter(Column::Status.is_in(alive))
-        .exec(tx.db())
+        .exec(&tx.db())
         .await?;
     Ok(())
 }

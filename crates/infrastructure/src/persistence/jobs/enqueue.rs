@@ -5,17 +5,18 @@ use std::collections::HashMap;
 use application::ports::EnqueueError;
 use domain::{Job, Transcription, UserId};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, SqlErr,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, SqlErr,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
-use super::load::save_jobs;
+use super::{joint, load::save_jobs};
 use crate::persistence::{
     entities::{sched_clock, tenant_sched, transcriptions},
     fault::{Stop, StoreError},
     rows,
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 /// Every user has the same share, and every job uses the same part of it, for now.
@@ -26,9 +27,12 @@ pub(super) async fn enqueue(
     tx: &WriteTx,
     transcription: &Transcription,
 ) -> Result<(), Stop<EnqueueError>> {
+    if tx.is_postgres() {
+        return joint::enqueue(tx, transcription, COST, WEIGHT).await.map_err(no_such_owner);
+    }
     let row = rows::transcriptions::row(transcription).into_active_model().reset_all();
     transcriptions::Entity::insert(row)
-        .exec_without_returning(tx.db())
+        .exec_without_returning(&tx.db())
         .await
         .map_err(no_such_owner)?;
     let owner = transcription.parts().owner;
@@ -39,7 +43,7 @@ pub(super) async fn enqueue(
 }
 
 /// The only reference of a transcription is its owner.
-fn no_such_owner(error: DbErr) -> Stop<EnqueueError> {
+pub(super) fn no_such_owner(error: DbErr) -> Stop<EnqueueError> {
     match error.sql_err() {
         Some(SqlErr::ForeignKeyConstraintViolation(_)) => Stop::Refused(EnqueueError::NoSuchOwner),
         _ => error.into(),
@@ -57,12 +61,15 @@ impl Queue {
         tx: &WriteTx,
         owners: impl IntoIterator<Item = UserId>,
     ) -> Result<Self, StoreError> {
-        let clock = sched_clock::Entity::find().one(tx.db()).await?;
+        let clock = sched_clock::Entity::find().one(&tx.db()).await?;
         let clock = clock.ok_or(StoreError::Broken("the queue has no clock"))?.vclock;
         let owners = owners.into_iter().map(|owner| owner.as_uuid());
         let last = tenant_sched::Entity::find()
             .filter(tenant_sched::Column::UserId.is_in(owners))
-            .all(tx.db())
+            // In one order, or two changes could wait for each other.
+            .order_by_asc(tenant_sched::Column::UserId)
+            .lock_exclusive()
+            .all(&tx.db())
             .await?;
         Ok(Self {
             clock,
@@ -87,7 +94,7 @@ impl Queue {
             .to_owned();
         tenant_sched::Entity::insert_many(rows)
             .on_conflict(replace)
-            .exec_without_returning(tx.db())
+            .exec_without_returning(&tx.db())
             .await?;
         Ok(())
     }
@@ -98,7 +105,7 @@ pub(super) async fn advance_clock(tx: &WriteTx, vtime: f64) -> Result<(), StoreE
     sched_clock::Entity::update_many()
         .col_expr(sched_clock::Column::Vclock, Expr::value(vtime))
         .filter(sched_clock::Column::Vclock.lt(vtime))
-        .exec(tx.db())
+        .exec(&tx.db())
         .await?;
     Ok(())
 }

@@ -10,10 +10,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::locks;
 use crate::persistence::{
     entities::erasures::{Column, Entity, Model},
     fault::{Stop, StoreError},
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 /// Puts copies down, each once: engine and the engine's name for it.
@@ -35,17 +36,18 @@ pub(super) async fn put_down(
         .reset_all()
     });
     let once = OnConflict::column(Column::Id).do_nothing().to_owned();
-    Entity::insert_many(rows).on_conflict(once).exec_without_returning(tx.db()).await?;
+    Entity::insert_many(rows).on_conflict(once).exec_without_returning(&tx.db()).await?;
     Ok(())
 }
 
 /// What is due at one engine, the longest due first.
 pub(super) fn at(engine: &str, limit: u32, now: DateTime<Utc>) -> Select<Entity> {
-    Entity::find()
+    let due = Entity::find()
         .filter(Column::Engine.eq(engine))
         .filter(Column::DueAt.lte(now))
         .order_by_asc(Column::DueAt)
-        .limit(u64::from(limit))
+        .limit(u64::from(limit));
+    locks::free(due)
 }
 
 pub(super) async fn due(
@@ -53,13 +55,13 @@ pub(super) async fn due(
     due: Select<Entity>,
     held_until: DateTime<Utc>,
 ) -> Result<Vec<Erasure>, Stop<PortFailure>> {
-    let rows = due.all(tx.db()).await?;
+    let rows = due.all(&tx.db()).await?;
     if !rows.is_empty() {
         Entity::update_many()
             .col_expr(Column::DueAt, Expr::value(held_until))
             .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
             .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
-            .exec(tx.db())
+            .exec(&tx.db())
             .await?;
     }
     Ok(rows
@@ -74,7 +76,7 @@ pub(super) async fn due(
 }
 
 pub(super) async fn done(tx: &WriteTx, id: Uuid) -> Result<(), Stop<PortFailure>> {
-    Entity::delete_by_id(id).exec(tx.db()).await?;
+    Entity::delete_by_id(id).exec(&tx.db()).await?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use super::{
     enqueue::Queue,
     erase,
     load::{Attempt, readable, save_jobs, with_transcriptions},
+    locks,
     submissions::{abandon_open, of_job},
 };
 use crate::persistence::{
@@ -24,7 +25,7 @@ use crate::persistence::{
     },
     fault::{Stop, StoreError},
     rows,
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 /// The longest name that a callback may give to a job, in characters.
@@ -41,13 +42,16 @@ pub(super) async fn hear(
     provider_id: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<Option<TranscriptionId>, Stop<PortFailure>> {
-    let Some(row) = under(callback).one(tx.db()).await? else { return Ok(None) };
+    let Some(seen) = under(callback).one(&tx.db()).await? else { return Ok(None) };
+    locks::job(tx, TranscriptionId::from_uuid(seen.job_id)).await?;
+    // What it was may have changed while its job was waited for.
+    let Some(row) = under(callback).one(&tx.db()).await? else { return Ok(None) };
     if let Some(name) = provider_id.filter(|name| is_name(name)) {
         Entity::update_many()
             .col_expr(Column::HintedId, Expr::value(name))
             .filter(Column::Id.eq(row.id))
             .filter(Column::ProviderId.is_null())
-            .exec(tx.db())
+            .exec(&tx.db())
             .await?;
     }
     match SubmissionState::from_word(&row.state) {
@@ -67,7 +71,7 @@ async fn hurry(tx: &WriteTx, job: Uuid, now: DateTime<Utc>) -> Result<(), StoreE
         .filter(jobs::Column::Id.eq(job))
         .filter(jobs::Column::State.eq(JobState::Waiting.as_str()))
         .filter(jobs::Column::RunAt.gt(now))
-        .exec(tx.db())
+        .exec(&tx.db())
         .await?;
     Ok(())
 }
@@ -76,7 +80,7 @@ async fn hurry(tx: &WriteTx, job: Uuid, now: DateTime<Utc>) -> Result<(), StoreE
 async fn wake(tx: &WriteTx, job: Uuid) -> Result<(), StoreError> {
     let scheduled = jobs::Entity::find_by_id(job)
         .filter(jobs::Column::State.eq(JobState::Scheduled.as_str()))
-        .one(tx.db())
+        .one(&tx.db())
         .await?;
     let Some(row) = scheduled else { return Ok(()) };
     let mut job = rows::jobs::restore(row)?;
@@ -103,7 +107,7 @@ pub(super) async fn unresolved(
     tx: &WriteTx,
     lost: Select<Entity>,
 ) -> Result<Vec<Submission>, Stop<PortFailure>> {
-    let ids = lost.select_only().column(Column::Id).into_tuple::<Uuid>().all(tx.db()).await?;
+    let ids = lost.select_only().column(Column::Id).into_tuple::<Uuid>().all(&tx.db()).await?;
     let (rows, unread) =
         readable(tx, &ids, |ids| Entity::find().filter(Column::Id.is_in(ids))).await?;
     let (mut found, mut corrupt) = (Vec::with_capacity(rows.len()), unread.len());
@@ -131,11 +135,15 @@ pub(super) async fn resolve(
     provider_id: &str,
     now: DateTime<Utc>,
 ) -> Result<Resolution, Stop<PortFailure>> {
-    if let Some(recorded) = named(engine, provider_id).one(tx.db()).await? {
+    let of_engine = Entity::find_by_id(id.as_uuid()).filter(Column::Engine.eq(engine));
+    if let Some(seen) = of_engine.clone().one(&tx.db()).await? {
+        locks::job(tx, TranscriptionId::from_uuid(seen.job_id)).await?;
+    }
+    // Where its job has ended, the submission itself keeps others from deciding the same.
+    let row = of_engine.lock_exclusive().one(&tx.db()).await?;
+    if let Some(recorded) = named(engine, provider_id).one(&tx.db()).await? {
         return Ok(as_recorded(&recorded));
     }
-    let row = Entity::find_by_id(id.as_uuid()).filter(Column::Engine.eq(engine));
-    let row = row.one(tx.db()).await?;
     let resolution = match &row {
         // It left twice.
         Some(row) if row.provider_id.is_some() => Resolution::Duplicate,
@@ -176,10 +184,10 @@ fn as_recorded(row: &Model) -> Resolution {
 /// such job any more, or it has an accepted one.
 async fn adopt(tx: &WriteTx, row: &Model, now: DateTime<Utc>) -> Result<bool, Stop<PortFailure>> {
     let accepted = Column::State.eq(SubmissionState::Accepted.as_str());
-    if of_job(row.job_id).filter(accepted).count(tx.db()).await? > 0 {
+    if of_job(row.job_id).filter(accepted).count(&tx.db()).await? > 0 {
         return Ok(false);
     }
-    let job = jobs::Entity::find_by_id(row.job_id).one(tx.db()).await?;
+    let job = jobs::Entity::find_by_id(row.job_id).one(&tx.db()).await?;
     let found = with_transcriptions(tx, job.into_iter().collect()).await?.pop();
     let Some(mut live) = found.transpose()? else { return Ok(false) };
     if matches!(live.job.parts().state, JobState::Leased { .. }) {
@@ -202,7 +210,7 @@ async fn is_rivaled(tx: &WriteTx, row: &Model) -> Result<bool, StoreError> {
         .filter(Column::Id.ne(row.id))
         .filter(Column::ProviderId.is_not_null())
         .filter(needed);
-    Ok(rivals.count(tx.db()).await? > 0)
+    Ok(rivals.count(&tx.db()).await? > 0)
 }
 
 /// Writes down under which name the engine has a submission, unless it has another already.
@@ -230,7 +238,7 @@ async fn name(
             .col_expr(Column::IsDuplicate, Expr::value(true))
             .col_expr(Column::IsForgotten, Expr::value(false));
     }
-    named.exec(tx.db()).await?;
+    named.exec(&tx.db()).await?;
     Ok(())
 }
 

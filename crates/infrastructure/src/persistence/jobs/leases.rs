@@ -4,8 +4,8 @@ use application::ports::{CommitError, Lease, PortFailure, StepEffects};
 use chrono::{DateTime, Utc};
 use domain::{Epoch, Outcome, Step, SubmissionId, SubmissionState, TranscriptionId, WorkerId};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, UpdateMany, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait,
+    IntoActiveModel, QueryFilter, QueryTrait, UpdateMany, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::persistence::{
     entities::{jobs, submissions, transcriptions, transcripts},
     fault::{Stop, StoreError},
     rows,
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 pub(super) async fn prolong(
@@ -26,31 +26,26 @@ pub(super) async fn prolong(
     held: &[(TranscriptionId, Epoch)],
     until: DateTime<Utc>,
 ) -> Result<Vec<TranscriptionId>, Stop<PortFailure>> {
-    let leased: Vec<(Uuid, i64)> = jobs::Entity::find()
-        .select_only()
-        .columns([jobs::Column::Id, jobs::Column::Epoch])
-        .filter(jobs::Column::Id.is_in(held.iter().map(|(id, _)| id.as_uuid())))
-        .filter(jobs::Column::LeaseOwner.eq(worker.as_uuid()))
-        .into_tuple()
-        .all(tx.db())
-        .await?;
-    let kept: Vec<TranscriptionId> = held
-        .iter()
-        .filter(|(id, epoch)| {
-            leased.iter().any(|(job, stored)| {
-                *job == id.as_uuid() && u64::try_from(*stored) == Ok(epoch.get())
-            })
-        })
-        .map(|(id, _)| *id)
-        .collect();
-    if !kept.is_empty() {
-        jobs::Entity::update_many()
-            .col_expr(jobs::Column::LeaseUntil, Expr::value(until))
-            .filter(jobs::Column::Id.is_in(kept.iter().map(TranscriptionId::as_uuid)))
-            .exec(tx.db())
-            .await?;
+    use jobs::Column;
+    let mut ours = Condition::any();
+    for (id, epoch) in held {
+        let epoch = i64::try_from(epoch.get()).unwrap_or(-1);
+        let job = Condition::all().add(Column::Id.eq(id.as_uuid())).add(Column::Epoch.eq(epoch));
+        ours = ours.add(job);
     }
-    Ok(kept)
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let prolonged = jobs::Entity::update_many()
+        .col_expr(Column::LeaseUntil, Expr::value(until))
+        .filter(Column::LeaseOwner.eq(worker.as_uuid()))
+        .filter(ours)
+        .into_query()
+        .returning_col(Column::Id)
+        .to_owned();
+    let kept = tx.db().query_all(&prolonged).await?;
+    let ids = kept.iter().map(|row| row.try_get::<Uuid>("", "id"));
+    Ok(ids.map(|id| id.map(TranscriptionId::from_uuid)).collect::<Result<_, _>>()?)
 }
 
 pub(super) async fn commit(
@@ -84,7 +79,7 @@ pub(super) async fn commit(
         finish(tx, lease.job.as_uuid(), effects.erase, now).await?;
         let row = rows::transcripts::row(lease.job, transcript)?;
         let row = row.into_active_model().reset_all();
-        transcripts::Entity::insert(row).exec_without_returning(tx.db()).await?;
+        transcripts::Entity::insert(row).exec_without_returning(&tx.db()).await?;
     }
     live.save(tx, outcome, attempt, now).await?;
     Ok(outcome)
@@ -108,7 +103,7 @@ pub(super) async fn progress(
         .col_expr(Column::Progress, Expr::value(share))
         .col_expr(Column::UpdatedAt, Expr::value(now))
         .filter(Column::Id.eq(lease.job.as_uuid()))
-        .exec(tx.db())
+        .exec(&tx.db())
         .await?;
     Ok(())
 }
@@ -135,28 +130,28 @@ async fn accept(
     let accepted = submission(job, id, &[SubmissionState::Intent])
         .col_expr(submissions::Column::State, Expr::value(SubmissionState::Accepted.as_str()))
         .col_expr(submissions::Column::ProviderId, Expr::value(provider_id));
-    one(accepted.exec(tx.db()).await?.rows_affected)
+    one(accepted.exec(&tx.db()).await?.rows_affected)
 }
 
 async fn refuse(tx: &WriteTx, job: TranscriptionId, id: SubmissionId) -> Result<(), StoreError> {
     // A caller that did not learn of it says it again.
     let refused = submission(job, id, &[SubmissionState::Intent, SubmissionState::Error])
         .col_expr(submissions::Column::State, Expr::value(SubmissionState::Error.as_str()));
-    one(refused.exec(tx.db()).await?.rows_affected)
+    one(refused.exec(&tx.db()).await?.rows_affected)
 }
 
 async fn unlist(tx: &WriteTx, job: TranscriptionId, id: SubmissionId) -> Result<(), StoreError> {
     let listings = Expr::col(submissions::Column::CleanListings).add(1);
     let unlisted = submission(job, id, &[SubmissionState::Intent])
         .col_expr(submissions::Column::CleanListings, listings);
-    one(unlisted.exec(tx.db()).await?.rows_affected)
+    one(unlisted.exec(&tx.db()).await?.rows_affected)
 }
 
 async fn abandon(tx: &WriteTx, job: TranscriptionId, id: SubmissionId) -> Result<(), StoreError> {
     // A caller that did not learn of it says it again.
     let abandoned = submission(job, id, &[SubmissionState::Intent, SubmissionState::Abandoned])
         .col_expr(submissions::Column::State, Expr::value(SubmissionState::Abandoned.as_str()));
-    one(abandoned.exec(tx.db()).await?.rows_affected)
+    one(abandoned.exec(&tx.db()).await?.rows_affected)
 }
 
 fn submission(

@@ -7,17 +7,19 @@ use domain::{
     Epoch, FailureCode, Job, Outcome, Submission, SubmissionState, Transcription, TranscriptionId,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter, QueryOrder, Select, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    Iterable, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, Select,
+    UpdateMany,
+    sea_query::{InsertStatement, LockType, OnConflict},
 };
 use uuid::Uuid;
 
-use super::submissions::end;
+use super::{joint, submissions::end};
 use crate::persistence::{
     entities::{attempts, jobs, submissions, transcriptions},
     fault::{CorruptRow, StoreError, unreadable},
     rows,
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 /// A live job and what its owner sees.
@@ -52,13 +54,21 @@ pub(super) async fn under_epoch(
     epoch: Epoch,
     state: &'static str,
 ) -> Result<Option<Live>, StoreError> {
-    let row = jobs::Entity::find_by_id(id.as_uuid())
+    let mut select = jobs::Entity::find_by_id(id.as_uuid())
         .filter(jobs::Column::Epoch.eq(i64::try_from(epoch.get()).unwrap_or(-1)))
         .filter(jobs::Column::State.eq(state))
-        .one(tx.db())
-        .await?;
-    let live = with_transcriptions(tx, row.into_iter().collect()).await?.pop();
-    Ok(live.transpose()?)
+        .join(JoinType::InnerJoin, to_transcription())
+        .select_also(transcriptions::Entity);
+    QuerySelect::query(&mut select).lock_with_tables(LockType::Update, [jobs::Entity]);
+    let Some((job, transcription)) = select.one(&tx.db()).await? else { return Ok(None) };
+    Ok(Some(live(transcription, job)?))
+}
+
+fn to_transcription() -> RelationDef {
+    jobs::Entity::belongs_to(transcriptions::Entity)
+        .from(jobs::Column::Id)
+        .to(transcriptions::Column::Id)
+        .into()
 }
 
 /// Adds the transcriptions to jobs, keeping their order.
@@ -121,14 +131,14 @@ pub(super) async fn readable<E: EntityTrait>(
     if ids.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    match of(ids.to_vec()).all(tx.db()).await {
+    match of(ids.to_vec()).all(&tx.db()).await {
         Ok(rows) => return Ok((rows, Vec::new())),
         Err(error) if unreadable(&error) => {}
         Err(error) => return Err(error.into()),
     }
     let (mut rows, mut unread) = (Vec::new(), Vec::new());
     for id in ids {
-        match of(vec![*id]).all(tx.db()).await {
+        match of(vec![*id]).all(&tx.db()).await {
             Ok(found) => rows.extend(found),
             Err(error) if unreadable(&error) => unread.push(*id),
             Err(error) => return Err(error.into()),
@@ -148,26 +158,25 @@ impl Live {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let id = self.job.parts().id.as_uuid();
+        let seen = changed(&self.transcription).into_query();
+        let line = attempt.map(|attempt| line(&self.job, attempt, now));
         let touched = match outcome {
             Outcome::Ended => {
                 end(tx, id, now).await?;
                 let gone = jobs::Entity::delete_by_id(id).filter(self.unchanged());
-                gone.exec(tx.db()).await?.rows_affected
+                joint::write(tx, gone.into_query(), seen, line).await?
             }
             Outcome::Held | Outcome::Free => {
                 let row = rows::jobs::row(&self.job).into_active_model().reset_all();
                 let kept = jobs::Entity::update_many().set(row);
                 let kept = kept.filter(jobs::Column::Id.eq(id)).filter(self.unchanged());
-                kept.exec(tx.db()).await?.rows_affected
+                joint::write(tx, kept.into_query(), seen, line).await?
             }
         };
-        if touched != 1 {
-            return Err(StoreError::Broken("a job changed inside a transaction"));
-        }
-        save_transcription(tx, &self.transcription).await?;
-        match attempt {
-            Some(attempt) => record(tx, &self.job, attempt, now).await,
-            None => Ok(()),
+        if touched == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::Broken("a job changed inside a transaction"))
         }
     }
 
@@ -183,13 +192,32 @@ pub(super) async fn save_transcription(
     tx: &WriteTx,
     transcription: &Transcription,
 ) -> Result<(), StoreError> {
+    changed(transcription).exec(&tx.db()).await?;
+    Ok(())
+}
+
+fn changed(transcription: &Transcription) -> UpdateMany<transcriptions::Entity> {
     let row = rows::transcriptions::row(transcription);
     let id = row.id;
     transcriptions::Entity::update_many()
         .set(row.into_active_model().reset_all())
         .filter(transcriptions::Column::Id.eq(id))
-        .exec(tx.db())
-        .await?;
+}
+
+/// Writes many transcriptions back in one statement.
+pub(super) async fn save_transcriptions(
+    tx: &WriteTx,
+    transcriptions: &[Transcription],
+) -> Result<(), StoreError> {
+    use transcriptions::{Column, Entity};
+    if transcriptions.is_empty() {
+        return Ok(());
+    }
+    let rows = transcriptions.iter().map(rows::transcriptions::row);
+    let rows = rows.map(|row| row.into_active_model().reset_all());
+    let columns = Column::iter().filter(|column| !matches!(column, Column::Id));
+    let replace = OnConflict::column(Column::Id).update_columns(columns).to_owned();
+    Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&tx.db()).await?;
     Ok(())
 }
 
@@ -201,7 +229,7 @@ pub(super) async fn save_jobs(tx: &WriteTx, jobs: &[&Job]) -> Result<(), StoreEr
     let rows = jobs.iter().map(|job| rows::jobs::row(job).into_active_model().reset_all());
     let columns = jobs::Column::iter().filter(|column| !matches!(column, jobs::Column::Id));
     let replace = OnConflict::column(jobs::Column::Id).update_columns(columns).to_owned();
-    jobs::Entity::insert_many(rows).on_conflict(replace).exec_without_returning(tx.db()).await?;
+    jobs::Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&tx.db()).await?;
     Ok(())
 }
 
@@ -212,6 +240,11 @@ pub(super) async fn record(
     attempt: Attempt,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    tx.db().execute(&line(job, attempt, now)).await?;
+    Ok(())
+}
+
+fn line(job: &Job, attempt: Attempt, now: DateTime<Utc>) -> InsertStatement {
     let parts = job.parts();
     let line = attempts::ActiveModel {
         id: ActiveValue::NotSet,
@@ -222,6 +255,5 @@ pub(super) async fn record(
         code: ActiveValue::Set(attempt.code.map(|code| code.as_str().to_owned())),
         at: ActiveValue::Set(now),
     };
-    attempts::Entity::insert(line).exec_without_returning(tx.db()).await?;
-    Ok(())
+    attempts::Entity::insert(line).into_query()
 }

@@ -9,8 +9,10 @@ mod corrupt;
 mod enqueue;
 mod erase;
 mod found;
+mod joint;
 mod leases;
 mod load;
+mod locks;
 mod pauses;
 #[cfg(test)]
 mod plans;
@@ -39,31 +41,37 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect
 use uuid::Uuid;
 
 use super::{
-    SqliteStore,
     entities::jobs::{Column, Entity},
     fault::{Stop, bounded},
+    store::{Lane, Store},
 };
 
 /// Runs `$work` over a new transaction and commits it; anything but a result undoes it.
 macro_rules! change {
-    ($store:expr, $operation:literal, |$tx:ident, $now:ident| $work:expr) => {
+    ($store:expr, $lane:ident, $operation:literal, |$tx:ident, $now:ident| $work:expr) => {
         bounded($operation, async {
-            let transaction = $store.writer.begin().await?;
-            // Read once the lock is held, so that instants rise from change to change.
-            let $now = $store.now();
+            let transaction = $store.begin(Lane::$lane).await?;
+            let $now = transaction.now();
             let $tx = &transaction;
-            let result = $work.await?;
-            transaction.commit().await?;
-            Ok::<_, Stop<_>>(result)
+            match $work.await {
+                Ok(result) => {
+                    transaction.commit().await?;
+                    Ok::<_, Stop<_>>(result)
+                }
+                Err(stop) => {
+                    transaction.undo().await;
+                    Err(stop)
+                }
+            }
         })
         .await
     };
 }
 
 #[async_trait]
-impl JobStore for SqliteStore {
+impl JobStore for Store {
     async fn enqueue(&self, transcription: &Transcription) -> Result<(), EnqueueError> {
-        change!(self, "jobs.enqueue", |tx, _now| enqueue::enqueue(tx, transcription))
+        change!(self, Api, "jobs.enqueue", |tx, _now| enqueue::enqueue(tx, transcription))
     }
 
     async fn enqueue_upload(
@@ -71,25 +79,25 @@ impl JobStore for SqliteStore {
         transcription: &Transcription,
         quota: Option<u64>,
     ) -> Result<(), EnqueueError> {
-        change!(self, "jobs.enqueue", |tx, _now| uploads::enqueue(tx, transcription, quota))
+        change!(self, Api, "jobs.enqueue", |tx, _now| uploads::enqueue(tx, transcription, quota))
     }
 
     async fn upload_bytes(&self, owner: UserId) -> Result<u64, PortFailure> {
         bounded("jobs.upload_bytes", async {
-            Ok::<_, Stop<PortFailure>>(uploads::bytes(self.reader.db(), owner).await?)
+            Ok::<_, Stop<PortFailure>>(uploads::bytes(&self.reader(Lane::Api), owner).await?)
         })
         .await
     }
 
     async fn uploads_in_use(&self, ids: &[UploadId]) -> Result<Vec<UploadId>, PortFailure> {
         bounded("jobs.uploads_in_use", async {
-            Ok::<_, Stop<PortFailure>>(uploads::in_use(self.reader.db(), ids).await?)
+            Ok::<_, Stop<PortFailure>>(uploads::in_use(&self.reader(Lane::Engine), ids).await?)
         })
         .await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, PortFailure> {
-        change!(self, "jobs.claim", |tx, now| claim::claim(tx, request, now))
+        change!(self, Engine, "jobs.claim", |tx, now| claim::claim(tx, request, now))
     }
 
     async fn heartbeat(
@@ -98,7 +106,7 @@ impl JobStore for SqliteStore {
         held: &[(TranscriptionId, Epoch)],
         lease: Duration,
     ) -> Result<Vec<TranscriptionId>, PortFailure> {
-        change!(self, "jobs.heartbeat", |tx, now| leases::prolong(
+        change!(self, Heartbeat, "jobs.heartbeat", |tx, now| leases::prolong(
             tx,
             worker,
             held,
@@ -112,7 +120,9 @@ impl JobStore for SqliteStore {
         step: Step,
         effects: StepEffects,
     ) -> Result<Outcome, CommitError> {
-        change!(self, "jobs.commit", |tx, now| leases::commit(tx, lease, step, effects, now))
+        change!(self, Engine, "jobs.commit", |tx, now| leases::commit(
+            tx, lease, step, effects, now
+        ))
     }
 
     async fn intend(
@@ -120,11 +130,11 @@ impl JobStore for SqliteStore {
         lease: &Lease,
         submission: NewSubmission,
     ) -> Result<Submission, IntentError> {
-        change!(self, "jobs.intend", |tx, now| submit::intend(tx, lease, submission, now))
+        change!(self, Engine, "jobs.intend", |tx, now| submit::intend(tx, lease, submission, now))
     }
 
     async fn due_polls(&self, limit: u32, hold: Duration) -> Result<Vec<DuePoll>, PortFailure> {
-        change!(self, "jobs.due_polls", |tx, now| polls::due(tx, limit, now, delta(hold)))
+        change!(self, Engine, "jobs.due_polls", |tx, now| polls::due(tx, limit, now, delta(hold)))
     }
 
     async fn settle(
@@ -133,11 +143,11 @@ impl JobStore for SqliteStore {
         epoch: Epoch,
         step: PollStep,
     ) -> Result<Outcome, CommitError> {
-        change!(self, "jobs.settle", |tx, now| polls::settle(tx, job, epoch, step, now))
+        change!(self, Engine, "jobs.settle", |tx, now| polls::settle(tx, job, epoch, step, now))
     }
 
     async fn tick(&self, limit: u32) -> Result<TickReport, PortFailure> {
-        change!(self, "jobs.tick", |tx, now| tick::tick(tx, limit, now))
+        change!(self, Engine, "jobs.tick", |tx, now| tick::tick(tx, limit, now))
     }
 
     async fn cancel(
@@ -145,15 +155,15 @@ impl JobStore for SqliteStore {
         owner: UserId,
         id: TranscriptionId,
     ) -> Result<Option<CancelOutcome>, PortFailure> {
-        change!(self, "jobs.cancel", |tx, now| stop::cancel(tx, owner, id, now))
+        change!(self, Api, "jobs.cancel", |tx, now| stop::cancel(tx, owner, id, now))
     }
 
     async fn delete(&self, owner: UserId, id: TranscriptionId) -> Result<bool, PortFailure> {
-        change!(self, "jobs.delete", |tx, now| stop::delete(tx, owner, id, now))
+        change!(self, Api, "jobs.delete", |tx, now| stop::delete(tx, owner, id, now))
     }
 
     async fn progress(&self, lease: &Lease, share: f64) -> Result<(), CommitError> {
-        change!(self, "jobs.progress", |tx, now| leases::progress(tx, lease, share, now))
+        change!(self, Engine, "jobs.progress", |tx, now| leases::progress(tx, lease, share, now))
     }
 
     async fn hear(
@@ -163,13 +173,13 @@ impl JobStore for SqliteStore {
     ) -> Result<Option<TranscriptionId>, PortFailure> {
         // Whoever knows no token does not make others wait for the lock.
         let known = bounded("jobs.hear", async {
-            let known = found::under(callback).count(self.reader.db()).await?;
+            let known = found::under(callback).count(&self.reader(Lane::Api)).await?;
             Ok::<_, Stop<PortFailure>>(known > 0)
         });
         if !known.await? {
             return Ok(None);
         }
-        change!(self, "jobs.hear", |tx, now| found::hear(tx, callback, provider_id, now))
+        change!(self, Api, "jobs.hear", |tx, now| found::hear(tx, callback, provider_id, now))
     }
 
     async fn unresolved(
@@ -178,7 +188,7 @@ impl JobStore for SqliteStore {
         since: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<Submission>, PortFailure> {
-        change!(self, "jobs.unresolved", |tx, _now| found::unresolved(
+        change!(self, Engine, "jobs.unresolved", |tx, _now| found::unresolved(
             tx,
             found::lost(engine, since, limit)
         ))
@@ -190,7 +200,7 @@ impl JobStore for SqliteStore {
         engine: &str,
         provider_id: &str,
     ) -> Result<Resolution, PortFailure> {
-        change!(self, "jobs.resolve", |tx, now| found::resolve(
+        change!(self, Engine, "jobs.resolve", |tx, now| found::resolve(
             tx,
             submission,
             engine,
@@ -201,7 +211,7 @@ impl JobStore for SqliteStore {
 
     async fn duplicates(&self) -> Result<u64, PortFailure> {
         bounded("jobs.duplicates", async {
-            Ok::<_, Stop<PortFailure>>(found::duplicates().count(self.reader.db()).await?)
+            Ok::<_, Stop<PortFailure>>(found::duplicates().count(&self.reader(Lane::Api)).await?)
         })
         .await
     }
@@ -212,15 +222,15 @@ impl JobStore for SqliteStore {
         code: FailureCode,
         until: DateTime<Utc>,
     ) -> Result<(), PortFailure> {
-        change!(self, "jobs.pause", |tx, now| pauses::pause(tx, engine, code, until, now))
+        change!(self, Engine, "jobs.pause", |tx, now| pauses::pause(tx, engine, code, until, now))
     }
 
     async fn paused(&self, engine: &str) -> Result<Option<Pause>, PortFailure> {
-        bounded("jobs.paused", pauses::paused(&self.reader, engine)).await
+        bounded("jobs.paused", pauses::paused(&self.reader(Lane::Engine), engine)).await
     }
 
     async fn resume(&self, engine: &str) -> Result<(), PortFailure> {
-        change!(self, "jobs.resume", |tx, _now| pauses::resume(tx, engine))
+        change!(self, Engine, "jobs.resume", |tx, _now| pauses::resume(tx, engine))
     }
 
     async fn due_erasures(
@@ -229,7 +239,7 @@ impl JobStore for SqliteStore {
         limit: u32,
         hold: Duration,
     ) -> Result<Vec<Erasure>, PortFailure> {
-        change!(self, "jobs.due_erasures", |tx, now| erase::due(
+        change!(self, Engine, "jobs.due_erasures", |tx, now| erase::due(
             tx,
             erase::at(engine, limit, now),
             now + delta(hold)
@@ -237,7 +247,7 @@ impl JobStore for SqliteStore {
     }
 
     async fn erased(&self, id: Uuid) -> Result<(), PortFailure> {
-        change!(self, "jobs.erased", |tx, _now| erase::done(tx, id))
+        change!(self, Engine, "jobs.erased", |tx, _now| erase::done(tx, id))
     }
 
     async fn living(&self, ids: &[TranscriptionId]) -> Result<Vec<TranscriptionId>, PortFailure> {
@@ -247,7 +257,7 @@ impl JobStore for SqliteStore {
                 .column(Column::Id)
                 .filter(Column::Id.is_in(ids.iter().map(TranscriptionId::as_uuid)))
                 .into_tuple()
-                .all(self.reader.db())
+                .all(&self.reader(Lane::Engine))
                 .await?;
             let living = living.into_iter().map(TranscriptionId::from_uuid).collect();
             Ok::<_, Stop<PortFailure>>(living)

@@ -8,7 +8,7 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, sea_query::OnConfl
 use crate::persistence::{
     entities::pauses::{Column, Entity, Model},
     fault::Stop,
-    sqlite::{Reader, WriteTx},
+    store::{Db, WriteTx},
 };
 
 pub(super) async fn pause(
@@ -22,15 +22,12 @@ pub(super) async fn pause(
     let row = Model { engine, code, since: now, until }.into_active_model().reset_all();
     let again =
         OnConflict::column(Column::Engine).update_columns([Column::Code, Column::Until]).to_owned();
-    Entity::insert(row).on_conflict(again).exec_without_returning(tx.db()).await?;
+    Entity::insert(row).on_conflict(again).exec_without_returning(&tx.db()).await?;
     Ok(())
 }
 
-pub(super) async fn paused(
-    reader: &Reader,
-    engine: &str,
-) -> Result<Option<Pause>, Stop<PortFailure>> {
-    let row = Entity::find_by_id(engine.to_owned()).one(reader.db()).await?;
+pub(super) async fn paused(db: &Db<'_>, engine: &str) -> Result<Option<Pause>, Stop<PortFailure>> {
+    let row = Entity::find_by_id(engine.to_owned()).one(db).await?;
     let Some(Model { code, since, until, .. }) = row else { return Ok(None) };
     // Of another version: what counts is until when, and that is known.
     let code = FailureCode::from_word(&code).unwrap_or(FailureCode::ProviderAuth);
@@ -38,6 +35,6 @@ pub(super) async fn paused(
 }
 
 pub(super) async fn resume(tx: &WriteTx, engine: &str) -> Result<(), Stop<PortFailure>> {
-    Entity::delete_by_id(engine.to_owned()).exec(tx.db()).await?;
+    Entity::delete_by_id(engine.to_owned()).exec(&tx.db()).await?;
     Ok(())
 }

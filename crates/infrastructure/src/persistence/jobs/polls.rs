@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     corrupt::Sieve,
     load::{Attempt, save_jobs, submissions_in_force, under_epoch},
+    locks,
     submissions::give_back,
 };
 use crate::persistence::{
@@ -19,16 +20,18 @@ use crate::persistence::{
         submissions,
     },
     fault::{CorruptRow, Stop, StoreError},
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 /// The waiting jobs whose time has come, the longest due first.
 pub(super) fn waiting(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
-    Entity::find()
-        .filter(Expr::cust("state = 'waiting'"))
-        .filter(Column::RunAt.lte(now))
-        .order_by_asc(Column::RunAt)
-        .limit(u64::from(limit))
+    locks::free(
+        Entity::find()
+            .filter(Expr::cust("state = 'waiting'"))
+            .filter(Column::RunAt.lte(now))
+            .order_by_asc(Column::RunAt)
+            .limit(u64::from(limit)),
+    )
 }
 
 pub(super) async fn due(
@@ -109,7 +112,7 @@ async fn was_given_up_later(tx: &WriteTx, job: TranscriptionId) -> Result<bool, 
         .column(submissions::Column::State)
         .order_by_desc(submissions::Column::Seq)
         .into_tuple::<String>()
-        .one(tx.db())
+        .one(&tx.db())
         .await?;
     Ok(latest.is_some_and(|state| state == SubmissionState::Abandoned.as_str()))
 }

@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::{
     load::{Attempt, record, save_transcription},
-    submissions,
+    locks, submissions,
 };
 use crate::persistence::{
     entities::{jobs, transcriptions},
     fault::{CorruptRow, Stop, StoreError, unreadable},
     rows,
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 pub(super) async fn cancel(
@@ -23,6 +23,10 @@ pub(super) async fn cancel(
     id: TranscriptionId,
     now: DateTime<Utc>,
 ) -> Result<Option<CancelOutcome>, Stop<PortFailure>> {
+    if !is_of(tx, owner, id).await? {
+        return Ok(None);
+    }
+    locks::job(tx, id).await?;
     let Some(mut transcription) = owned(tx, owner, id).await? else { return Ok(None) };
     match transcription.status() {
         Status::Canceled => {}
@@ -35,7 +39,7 @@ pub(super) async fn cancel(
             if let Some(job) = job(tx, id).await? {
                 record(tx, &job, Attempt::new("cancel"), now).await?;
             }
-            jobs::Entity::delete_by_id(id.as_uuid()).exec(tx.db()).await?;
+            jobs::Entity::delete_by_id(id.as_uuid()).exec(&tx.db()).await?;
             submissions::end(tx, id.as_uuid(), now).await?;
         }
     }
@@ -49,19 +53,26 @@ pub(super) async fn delete(
     now: DateTime<Utc>,
 ) -> Result<bool, Stop<PortFailure>> {
     // Nothing else is read: what cannot be read can still be deleted.
+    if !is_of(tx, owner, id).await? {
+        return Ok(false);
+    }
+    locks::job(tx, id).await?;
+    submissions::forget(tx, id.as_uuid(), now).await?;
+    // Its job, its transcript and its history go with it.
+    let gone = transcriptions::Entity::delete_by_id(id.as_uuid()).exec(&tx.db()).await?;
+    Ok(gone.rows_affected == 1)
+}
+
+/// Whether `owner` has it. Looked at before anything is locked: nobody else's job is held up by
+/// who guesses its id.
+async fn is_of(tx: &WriteTx, owner: UserId, id: TranscriptionId) -> Result<bool, StoreError> {
     let found: Option<Uuid> = of_owner(owner, id)
         .select_only()
         .column(transcriptions::Column::Id)
         .into_tuple()
-        .one(tx.db())
+        .one(&tx.db())
         .await?;
-    if found.is_none() {
-        return Ok(false);
-    }
-    submissions::forget(tx, id.as_uuid(), now).await?;
-    // Its job, its transcript and its history go with it.
-    transcriptions::Entity::delete_by_id(id.as_uuid()).exec(tx.db()).await?;
-    Ok(true)
+    Ok(found.is_some())
 }
 
 async fn owned(
@@ -69,7 +80,7 @@ async fn owned(
     owner: UserId,
     id: TranscriptionId,
 ) -> Result<Option<Transcription>, StoreError> {
-    let row = of_owner(owner, id).one(tx.db()).await?;
+    let row = of_owner(owner, id).one(&tx.db()).await?;
     Ok(row.map(rows::transcriptions::restore).transpose()?)
 }
 
@@ -83,7 +94,7 @@ fn of_owner(owner: UserId, id: TranscriptionId) -> Select<transcriptions::Entity
 async fn job(tx: &WriteTx, id: TranscriptionId) -> Result<Option<Job>, StoreError> {
     let id = id.as_uuid();
     let why = "a column cannot be read";
-    let restored = match jobs::Entity::find_by_id(id).one(tx.db()).await {
+    let restored = match jobs::Entity::find_by_id(id).one(&tx.db()).await {
         Ok(row) => row.map(rows::jobs::restore).transpose(),
         Err(error) if unreadable(&error) => Err(CorruptRow { table: "jobs", id, why }),
         Err(error) => return Err(error.into()),

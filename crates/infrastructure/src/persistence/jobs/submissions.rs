@@ -12,11 +12,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::erase;
+use super::{erase, locks};
 use crate::persistence::{
     entities::submissions::{Column, Entity},
     fault::StoreError,
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 /// How long a submission is remembered whose transcription is deleted.
@@ -64,11 +64,11 @@ pub(super) async fn forget(tx: &WriteTx, job: Uuid, now: DateTime<Utc>) -> Resul
     let uncounted = Condition::all().add(Column::JobId.eq(job)).add(Column::IsDuplicate.eq(false));
     let unresolved = in_state(SubmissionState::Abandoned).add(Column::ProviderId.is_null());
     let unresolved = of_job(job).filter(unresolved);
-    if unresolved.count(tx.db()).await? == 0 {
-        Entity::delete_many().filter(uncounted).exec(tx.db()).await?;
+    if unresolved.count(&tx.db()).await? == 0 {
+        Entity::delete_many().filter(uncounted).exec(&tx.db()).await?;
     } else {
         let forgotten = Entity::update_many().col_expr(Column::IsForgotten, Expr::value(true));
-        forgotten.filter(uncounted).exec(tx.db()).await?;
+        forgotten.filter(uncounted).exec(&tx.db()).await?;
     }
     Ok(())
 }
@@ -76,17 +76,18 @@ pub(super) async fn forget(tx: &WriteTx, job: Uuid, now: DateTime<Utc>) -> Resul
 /// Forgets what was remembered of deleted transcriptions and is too old to be found.
 pub(super) async fn prune(tx: &WriteTx, limit: u32, now: DateTime<Utc>) -> Result<(), StoreError> {
     let old: SelectStatement = forgotten(limit, now).select_only().column(Column::Id).into_query();
-    Entity::delete_many().filter(Column::Id.in_subquery(old)).exec(tx.db()).await?;
+    Entity::delete_many().filter(Column::Id.in_subquery(old)).exec(&tx.db()).await?;
     Ok(())
 }
 
 pub(super) fn forgotten(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
-    Entity::find()
+    let forgotten = Entity::find()
         // As a constant, so that SQLite sees that the partial index holds these rows.
         .filter(Expr::cust("is_forgotten"))
         .filter(Column::IntentAt.lt(now - FORGET_AFTER))
         .order_by_asc(Column::IntentAt)
-        .limit(u64::from(limit))
+        .limit(u64::from(limit));
+    locks::free(forgotten)
 }
 
 /// Puts the copies down that engines have of a job.
@@ -102,7 +103,7 @@ async fn put_down(
         .column(Column::ProviderId)
         .filter(which)
         .into_tuple()
-        .all(tx.db())
+        .all(&tx.db())
         .await?;
     let copies: Vec<_> =
         rows.into_iter().filter_map(|(engine, name)| Some((engine, name?))).collect();
@@ -126,6 +127,6 @@ async fn change(
 ) -> Result<(), StoreError> {
     let changed: UpdateMany<Entity> =
         Entity::update_many().col_expr(Column::State, Expr::value(to.as_str()));
-    changed.filter(Column::JobId.eq(job)).filter(in_state(from)).exec(tx.db()).await?;
+    changed.filter(Column::JobId.eq(job)).filter(in_state(from)).exec(&tx.db()).await?;
     Ok(())
 }

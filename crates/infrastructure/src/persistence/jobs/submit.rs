@@ -6,7 +6,7 @@ use domain::{Submission, SubmissionState};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
 use super::load::{submissions_in_force, under_epoch};
-use crate::persistence::{entities::submissions, fault::Stop, rows, sqlite::WriteTx};
+use crate::persistence::{entities::submissions, fault::Stop, rows, store::WriteTx};
 
 pub(super) async fn intend(
     tx: &WriteTx,
@@ -46,7 +46,7 @@ pub(super) async fn intend(
     };
     let row = rows::submissions::row(&submission, &live.transcription.parts().engine);
     submissions::Entity::insert(row.into_active_model().reset_all())
-        .exec_without_returning(tx.db())
+        .exec_without_returning(&tx.db())
         .await?;
     Ok(submission)
 }

@@ -14,7 +14,7 @@ use super::{
     corrupt::Sieve,
     enqueue::Queue,
     load::{self, Attempt, save_jobs},
-    submissions,
+    locks, submissions,
 };
 use crate::persistence::{
     entities::{
@@ -23,7 +23,7 @@ use crate::persistence::{
     },
     fault::{CorruptRow, Stop, StoreError},
     rows,
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 /// How long the history is kept.
@@ -55,40 +55,48 @@ pub(super) async fn tick(
 
 /// Jobs whose holders died.
 pub(super) fn dead(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
-    Entity::find()
-        // As constants, here and below, so that SQLite sees that a partial index holds the rows.
-        .filter(Expr::cust("state = 'leased'"))
-        .filter(Column::LeaseUntil.lt(now))
-        .order_by_asc(Column::LeaseUntil)
-        .limit(u64::from(limit))
+    locks::free(
+        Entity::find()
+            // As constants, here and below, so that SQLite sees that a partial index holds the rows.
+            .filter(Expr::cust("state = 'leased'"))
+            .filter(Column::LeaseUntil.lt(now))
+            .order_by_asc(Column::LeaseUntil)
+            .limit(u64::from(limit)),
+    )
 }
 
 /// Jobs that nobody holds and that took too long as a whole.
 pub(super) fn past_deadline(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
-    Entity::find()
-        .filter(Expr::cust("state <> 'leased'"))
-        .filter(Column::DeadlineAt.lt(now))
-        .order_by_asc(Column::DeadlineAt)
-        .limit(u64::from(limit))
+    locks::free(
+        Entity::find()
+            .filter(Expr::cust("state <> 'leased'"))
+            .filter(Column::DeadlineAt.lt(now))
+            .order_by_asc(Column::DeadlineAt)
+            .limit(u64::from(limit)),
+    )
 }
 
 /// Jobs that took too long at the engine.
 pub(super) fn past_await(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
-    Entity::find()
-        .filter(Expr::cust("state = 'waiting'"))
-        .filter(Column::AwaitUntil.lt(now))
-        .order_by_asc(Column::AwaitUntil)
-        .limit(u64::from(limit))
+    locks::free(
+        Entity::find()
+            .filter(Expr::cust("state = 'waiting'"))
+            .filter(Column::AwaitUntil.lt(now))
+            .order_by_asc(Column::AwaitUntil)
+            .limit(u64::from(limit)),
+    )
 }
 
 /// Scheduled jobs whose time has come.
 pub(super) fn scheduled(limit: u32, now: DateTime<Utc>) -> Select<Entity> {
-    Entity::find()
-        .filter(Expr::cust("state = 'scheduled'"))
-        .filter(Column::RunAt.lte(now))
-        .order_by_asc(Column::RunAt)
-        .order_by_asc(Column::Id)
-        .limit(u64::from(limit))
+    locks::free(
+        Entity::find()
+            .filter(Expr::cust("state = 'scheduled'"))
+            .filter(Column::RunAt.lte(now))
+            .order_by_asc(Column::RunAt)
+            .order_by_asc(Column::Id)
+            .limit(u64::from(limit)),
+    )
 }
 
 /// The job of a state that is due next.
@@ -186,11 +194,11 @@ async fn prune(tx: &WriteTx, limit: u32, now: DateTime<Utc>) -> Result<(), Store
         .select_only()
         .column(attempts::Column::Id)
         .filter(attempts::Column::At.lt(now - HISTORY))
-        .limit(u64::from(limit))
-        .into_query();
+        .limit(u64::from(limit));
+    let old = locks::free(old).into_query();
     attempts::Entity::delete_many()
         .filter(attempts::Column::Id.in_subquery(old))
-        .exec(tx.db())
+        .exec(&tx.db())
         .await?;
     Ok(())
 }

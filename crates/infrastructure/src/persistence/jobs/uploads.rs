@@ -8,15 +8,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::enqueue;
+use super::{enqueue, locks};
 use crate::persistence::{
     entities::{jobs, transcriptions},
     fault::{Stop, StoreError},
-    sqlite::WriteTx,
+    store::WriteTx,
 };
 
 /// Puts a job into the queue if its file and those of the owner's other live jobs keep within
-/// `quota`. There is one writer, so nobody adds another file meanwhile.
+/// `quota`, which nobody adds another file to meanwhile.
 pub(super) async fn enqueue(
     tx: &WriteTx,
     transcription: &Transcription,
@@ -24,7 +24,8 @@ pub(super) async fn enqueue(
 ) -> Result<(), Stop<EnqueueError>> {
     let parts = transcription.parts();
     if let (Source::Upload(file), Some(quota)) = (&parts.source, quota) {
-        let used = bytes(tx.db(), parts.owner).await?;
+        locks::owner(tx, parts.owner).await.map_err(enqueue::no_such_owner)?;
+        let used = bytes(&tx.db(), parts.owner).await?;
         if used.saturating_add(file.bytes) > quota {
             return Err(Stop::Refused(EnqueueError::QuotaExceeded));
         }

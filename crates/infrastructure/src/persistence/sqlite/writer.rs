@@ -25,7 +25,7 @@ use crate::persistence::fault::StoreError;
 
 /// The one connection that may write.
 pub(in crate::persistence) struct Writer {
-    pub(super) db: DatabaseConnection,
+    pub(in crate::persistence) db: DatabaseConnection,
     commits: Arc<AtomicU64>,
 }
 
@@ -39,7 +39,7 @@ impl Writer {
 
     /// Begins a transaction with the write lock taken, so that what it reads cannot change under
     /// it, and it cannot fail for having read too early.
-    pub(in crate::persistence) async fn begin(&self) -> Result<WriteTx, DbErr> {
+    pub(in crate::persistence) async fn begin(&self) -> Result<Change, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -47,22 +47,18 @@ impl Writer {
         let transaction = self.db.begin_with_options(options).await?;
         // Nobody else commits for as long as this transaction has the only connection.
         let before = self.commits.load(Ordering::Acquire);
-        Ok(WriteTx { transaction, commits: Arc::clone(&self.commits), before })
+        Ok(Change { transaction, commits: Arc::clone(&self.commits), before })
     }
 }
 
-/// A change under way: undone unless it is committed. Whoever changes a row asks for one of these.
-pub(in crate::persistence) struct WriteTx {
-    transaction: DatabaseTransaction,
+/// A change under way: undone unless it is committed.
+pub(in crate::persistence) struct Change {
+    pub(in crate::persistence) transaction: DatabaseTransaction,
     commits: Arc<AtomicU64>,
     before: u64,
 }
 
-impl WriteTx {
-    pub(in crate::persistence) fn db(&self) -> &DatabaseTransaction {
-        &self.transaction
-    }
-
+impl Change {
     pub(in crate::persistence) async fn commit(self) -> Result<(), StoreError> {
         self.transaction.commit().await?;
         if self.commits.load(Ordering::Acquire) == self.before {
