@@ -22,12 +22,12 @@ use infrastructure::{
     limits::InProcessLimiter,
     media::{FetchLimits, MediaConfig, MediaLibrary, YouTubeState},
     objects::Objects,
+    persistence::Store,
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
     system::{OsEntropy, SystemClock, UuidV7Ids},
 };
 
 use crate::{
-    database::Store,
     probe::Probe,
     serve::ServeConfig,
     settings::{CorsOrigins, EngineChoice, Environment, Settings},

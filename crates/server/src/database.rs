@@ -2,17 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use infrastructure::{
-    persistence::{SqliteConfig, SqliteStore},
+    persistence::{PostgresConfig, SqliteConfig, Store},
     system::SystemClock,
 };
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::settings::{DatabaseSettings, Environment, Settings};
-
-/// The store, over whichever database it is.
-pub type Store = SqliteStore;
 
 /// How long a server that is not there is waited for at the start: orchestrators start things in
 /// any order.
@@ -41,10 +38,14 @@ pub struct PendingSteps(Vec<String>);
 /// # Errors
 /// When another process uses it, or it cannot be used.
 pub async fn open(settings: &Settings) -> anyhow::Result<Arc<Store>> {
-    let clock = Arc::new(SystemClock);
-    let store = match &settings.storage.database {
-        DatabaseSettings::Sqlite(path) => SqliteStore::open(SqliteConfig::new(path), clock).await?,
-        DatabaseSettings::Postgres(_) => bail!("PostgreSQL is not in this build yet"),
+    let (storage, clock) = (&settings.storage, Arc::new(SystemClock));
+    let store = match &storage.database {
+        DatabaseSettings::Sqlite(path) => Store::open(SqliteConfig::new(path), clock).await?,
+        DatabaseSettings::Postgres(url) => {
+            let mut config = PostgresConfig::new(url.expose()).context("DATABASE_URL")?;
+            config.api_connections = storage.pool_size;
+            Store::open(config, clock).await?
+        }
     };
     Ok(Arc::new(store))
 }

@@ -6,10 +6,11 @@ use application::ports::{Check, HealthProbe, JobStore, Pause};
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::FailureCode;
-use infrastructure::media::{MediaLibrary, YouTubeState};
+use infrastructure::{
+    media::{MediaLibrary, YouTubeState},
+    persistence::Store,
+};
 use tokio::time::timeout;
-
-use crate::database::Store;
 
 /// How long one look may take.
 const DEADLINE: Duration = Duration::from_secs(3);

@@ -4,30 +4,30 @@ use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, Statement, TryGetable,
 };
 use tempfile::TempDir;
-
-static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+use testkit::servers::{self, TestDatabase};
 
 /// An empty database. It goes when it is dropped.
 pub(crate) struct Place {
     url: String,
-    _folder: Option<TempDir>,
+    _kept: Kept,
+}
+
+#[expect(dead_code, reason = "held for what happens at its end")]
+enum Kept {
+    Folder(TempDir),
+    Server(TestDatabase),
 }
 
 impl Place {
-    pub(crate) async fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite://{}/saas-ia.db?mode=rwc", folder.path().display());
-        std::future::ready(Self { url, _folder: Some(folder) }).await
+        Self { url, _kept: Kept::Folder(folder) }
     }
 
     pub(crate) async fn postgres() -> Self {
-        let server = std::env::var_os("TEST_DATABASE_URL").expect("set").into_string().expect("s");
-        let db = migration::connect(&server).await.expect("it connects");
-        let n = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let name = format!("m{}_{n}", std::process::id());
-        db.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("created");
-        let (head, _) = server.rsplit_once('/').expect("a database");
-        Self { url: format!("{head}/{name}"), _folder: None }
+        let database = servers::empty_database().await;
+        Self { url: database.url(), _kept: Kept::Server(database) }
     }
 
     /// A connection of its own.
@@ -77,7 +77,7 @@ macro_rules! on_every_database {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                super::$case(crate::place::Place::sqlite().await).await;
+                super::$case(crate::place::Place::sqlite()).await;
             })+
         }
 

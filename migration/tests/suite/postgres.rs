@@ -21,7 +21,8 @@ const LEASED: [&str; 3] = [
 
 #[tokio::test]
 async fn a_heartbeat_touches_no_index() {
-    let db = Place::postgres().await.connect().await;
+    let place = Place::postgres().await;
+    let db = place.connect().await;
     migration::up(&db).await.expect("up");
     for statement in LEASED {
         db.execute_unprepared(statement).await.expect("it runs");
@@ -38,7 +39,8 @@ async fn a_heartbeat_touches_no_index() {
 
 #[tokio::test]
 async fn live_jobs_have_room_on_their_pages_and_are_cleared_away_by_number() {
-    let db = Place::postgres().await.connect().await;
+    let place = Place::postgres().await;
+    let db = place.connect().await;
     migration::up(&db).await.expect("up");
     let options = "SELECT unnest(reloptions) FROM pg_class WHERE relname = 'jobs' ORDER BY 1";
     assert_eq!(

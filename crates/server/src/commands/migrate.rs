@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use infrastructure::{
-    persistence::{OpenError, SqliteConfig, SqliteStore},
+    persistence::{OpenError, SqliteConfig, Store},
     system::SystemClock,
 };
 use migration::{Back, MigrationError};
@@ -47,7 +47,7 @@ pub(super) async fn run(action: Migrate, settings: &Settings) -> anyhow::Result<
     let done = match &settings.storage.database {
         DatabaseSettings::Sqlite(path) => {
             let config = SqliteConfig { lock: takes_away(&action), ..SqliteConfig::new(path) };
-            let store = match SqliteStore::open(config, Arc::new(SystemClock)).await {
+            let store = match Store::open(config, Arc::new(SystemClock)).await {
                 Err(error @ OpenError::InUse(_)) => {
                     return Err(anyhow::Error::new(error).context("stop the service first"));
                 }

@@ -8,12 +8,12 @@ use std::{
 };
 
 use anyhow::Context;
+use infrastructure::persistence::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{misused, open_files};
 use crate::{
-    bootstrap,
-    database::{self, Store},
+    bootstrap, database,
     serve::{self, Role, Running},
     settings::{EngineChoice, Settings},
 };

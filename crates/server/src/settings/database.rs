@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
 };
 
+use infrastructure::persistence::PostgresConfig;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
@@ -105,9 +106,6 @@ fn postgres(text: &str) -> Result<(PostgresUrl, Url), String> {
         && url.fragment().is_none()
         && !name.is_empty()
         && !name.contains('/');
-    if !sound {
-        return Err(form.to_owned());
-    }
     // The driver would log one that it does not know, with its value.
     if url.query_pairs().any(|(key, _)| !PARAMETERS.contains(&key.as_ref())) {
         return Err(format!("has a parameter that is none of {}", PARAMETERS.join(", ")));
@@ -115,6 +113,9 @@ fn postgres(text: &str) -> Result<(PostgresUrl, Url), String> {
     let mode = url.query_pairs().find(|(key, _)| key == "sslmode").map(|(_, mode)| mode);
     if mode.is_some_and(|mode| !MODES.contains(&mode.as_ref())) {
         return Err(format!("has an sslmode that is none of {}", MODES.join(", ")));
+    }
+    if !sound || PostgresConfig::new(text).is_err() {
+        return Err(form.to_owned());
     }
     let mut shown = url.clone();
     if url.password().is_some() && shown.set_password(Some(HIDDEN)).is_err() {

@@ -24,12 +24,13 @@ use domain::{
     Email, Metadata, PasswordDigest, RetryPolicy, Source, SourceFacts, Transcription,
     TranscriptionId, TranscriptionOptions, TranscriptionState, User, UserId,
 };
+use infrastructure::persistence::Store;
 use tempfile::TempDir;
 
 use crate::{
     bootstrap,
     cli::TranscribeArgs,
-    database::{self, Store},
+    database,
     logging::{self, LogFilter},
     settings::{DatabaseSettings, EngineChoice, SecretKey, Settings, StorageSettings},
 };
