@@ -21,8 +21,3 @@ mod users;
 pub use postgres::{InvalidAddress, PostgresConfig, TimeSource};
 pub use sqlite::SqliteConfig;
 pub use store::{DatabaseConfig, OpenError, Store};
-
-/// A [`Store`] over a file.
-pub type SqliteStore = Store;
-/// A [`Store`] over a server.
-pub type PostgresStore = Store;

@@ -5,6 +5,7 @@
 //! that of the environment), the same two files of a folder, `.env` in development, the
 //! environment. An empty value is no value. Every fault is reported at once, by name.
 
+mod database;
 mod describe;
 mod engine;
 mod groups;
@@ -18,6 +19,7 @@ mod values;
 
 use std::{fmt, path::PathBuf};
 
+pub use database::{DatabaseSettings, PostgresUrl};
 pub use engine::{EngineChoice, EngineSettings};
 pub use groups::{
     HttpSettings, JobSettings, LogSettings, MediaSettings, SecuritySettings, StorageSettings,
@@ -31,7 +33,7 @@ pub use values::{CorsOrigins, FloodLimit};
 use reader::Reader;
 
 /// Every setting of this version.
-const NAMES: [&str; 44] = [
+const NAMES: [&str; 46] = [
     "ENVIRONMENT",
     "CONFIG_DIR",
     "APP_NAME",
@@ -39,9 +41,11 @@ const NAMES: [&str; 44] = [
     "LOG_FORMAT",
     "HOST",
     "PORT",
+    "WORKER_HEALTH_PORT",
     "WORKERS",
     "DATA_DIR",
     "DATABASE_URL",
+    "DATABASE_POOL_SIZE",
     "REDIS_URL",
     "SECRET_KEY",
     "ALGORITHM",
@@ -193,6 +197,14 @@ impl Settings {
         let jobs = JobSettings::gather(reader);
         let media = MediaSettings::gather(reader);
         let uploads = UploadSettings::gather(reader);
+        if let (Some(storage), Some(UploadSettings { bucket: None, .. })) = (&storage, &uploads)
+            && storage.database.is_shared()
+        {
+            reader.warn(
+                "OBJECT_STORE_URL is not set: every process that uses this database needs the \
+                 same folder as DATA_DIR, or it does not find the files that users hand in",
+            );
+        }
         reader.warn_of_unused();
         Some(Self {
             environment: reader.environment,

@@ -11,7 +11,7 @@ use domain::{
     Failure, FailureCode, Job, ListFilter, PageRequest, PageSize, Stage, Status, Step,
     SubmissionId, TranscriptionId, UserId, WorkerId,
 };
-use infrastructure::persistence::SqliteStore;
+use infrastructure::persistence::Store;
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 use testkit::contract::{TestClock, a_submission, a_transcription, a_user};
@@ -38,7 +38,7 @@ const SUBMISSION: [&str; 3] = [
 
 /// A store with the jobs of two users, the one that is spoilt first in every order.
 struct Scene {
-    store: SqliteStore,
+    store: Store,
     clock: Arc<TestClock>,
     /// Of the one that is spoilt.
     owner: UserId,
