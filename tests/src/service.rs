@@ -33,6 +33,7 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Clone)]
 pub struct Setup {
     folder: Arc<TempDir>,
+    arguments: &'static [&'static str],
     environment: BTreeMap<String, String>,
     port: u16,
 }
@@ -63,7 +64,8 @@ impl Setup {
     /// When there is no room for the folder.
     pub fn new() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let setup = Self { folder: Arc::new(folder), environment: BTreeMap::new(), port: 0 };
+        let (arguments, environment) = (["serve"].as_slice(), BTreeMap::new());
+        let setup = Self { folder: Arc::new(folder), arguments, environment, port: 0 };
         let data = setup.data().to_string_lossy().into_owned();
         Ok(setup
             .on_another_port()?
@@ -75,6 +77,19 @@ impl Setup {
             .with("ASSEMBLYAI_API_KEY", "MOCK")
             .with("BCRYPT_COST", "4")
             .with("RATE_LIMITS", "off"))
+    }
+
+    /// Serves the API alone.
+    #[must_use]
+    pub fn as_api(self) -> Self {
+        Self { arguments: &["serve", "--no-worker"], ..self }
+    }
+
+    /// Runs jobs alone, and tells on its port how it is.
+    #[must_use]
+    pub fn as_worker(self) -> Self {
+        let port = self.port.to_string();
+        Self { arguments: &["worker"], ..self }.with("WORKER_HEALTH_PORT", &port)
     }
 
     /// Sets a variable.
@@ -165,7 +180,7 @@ impl Setup {
 
     fn spawn(&self) -> anyhow::Result<Child> {
         let log = self.open_log()?;
-        let mut command = Command::from(self.command(binary(), &["serve"]));
+        let mut command = Command::from(self.command(binary(), self.arguments));
         Ok(command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn()?)
     }
 
@@ -225,10 +240,30 @@ impl Service {
     /// # Errors
     /// When it does not end in time.
     pub async fn terminate(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
-        let id = self.child.id().context("the service has ended")?;
-        kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;
+        self.signal(Signal::SIGTERM)?;
         let ended = timeout(within, self.child.wait()).await;
         Ok(ended.context("the service did not end in time")??)
+    }
+
+    /// Stops the process without ending it (SIGSTOP).
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets a frozen process go on.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let id = self.child.id().context("the service has ended")?;
+        Ok(kill(Pid::from_raw(id.try_into()?), signal)?)
     }
 
     /// Starts the service again, in the same folder with the same settings, after it has ended.

@@ -1,12 +1,16 @@
 //! Guards over the workspace, and black-box suites against the real binary.
 
+mod chaos;
 mod confined;
 mod failures;
 mod first_steps;
+mod instances;
 mod kill;
 mod layers;
+mod leftovers;
 mod limits;
 mod logs;
+mod marks;
 mod paid;
 mod pipeline;
 mod settings;
