@@ -5,7 +5,7 @@
 CARGO ?= cargo
 KILLS ?= 200
 DATABASE ?= sqlite
-SECONDS ?= 1800
+CHAOS_SECONDS ?= 1800
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-tools lint fmt ci chaos chaos-binary check-clients check-exports bench bench-login bench-exports pipeline-kills deny audit
@@ -67,15 +67,15 @@ check-exports: ## Read exports with parsers written by others
 
 pipeline-kills: export PIPELINE_KILLS = $(KILLS)
 pipeline-kills: export PIPELINE_DATABASE = $(DATABASE)
-pipeline-kills: ## Kill the release binary in the middle of every kind of job (KILLS=200 DATABASE=sqlite|postgres; about 20 minutes)
+pipeline-kills: ## Kill the release binary in the middle of every kind of job (KILLS=200, DATABASE=sqlite or postgres; about 20 minutes)
 	$(CARGO) build --locked --release --package server --bin saas-ia
 	SAAS_IA_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/saas-ia" \
 		$(CARGO) test --package black-box-tests --test suite pipeline -- --nocapture
 
 # To repeat a run: make chaos CHAOS_SEED=...
-chaos: export CHAOS_SECONDS = $(SECONDS)
+chaos: export CHAOS_SECONDS := $(CHAOS_SECONDS)
 chaos: export CHAOS_SEED := $(CHAOS_SEED)
-chaos: ## Kill, freeze and cut off everything in turn, under load (SECONDS=1800, CHAOS_SEED)
+chaos: ## Kill, freeze and cut off everything in turn, under load (CHAOS_SECONDS=1800, CHAOS_SEED)
 	$(CARGO) build --locked --release --package server --bin saas-ia
 	SAAS_IA_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/saas-ia" \
 		$(CARGO) test --package black-box-tests --test suite chaos -- --nocapture --test-threads=1

@@ -48,13 +48,13 @@ async fn a_job_is_taken_by_one_instance_run_by_another_and_watched_on_a_third() 
     let watcher = world.setup("watcher")?.as_api().start().await?;
     let account = taker.client().account("ada@example.com").await?;
     let url = world.media.url("talk.wav");
-    let taken = marks::create(&account, &url, "mark").await?.expect(201)?;
+    let fetched = marks::create(&account, &url, "mark").await?.expect(201)?;
     let handed_in = marks::upload(&account, world.recording.wav, "upload").await?.expect(201)?;
     // Nobody runs it yet, and nobody needs the one that took it.
     taker.kill().await?;
     let runner = world.setup("runner")?.as_worker().start().await?;
     let account = Account { client: watcher.client().clone(), ..account };
-    for job in [taken, handed_in] {
+    for job in [fetched, handed_in] {
         let ended = account.until_ended(job.word("id")?).await?;
         ensure!(ended.json["status"] == "completed", "{}\n{}", ended.text, runner.log()?);
         ensure!(ended.word("text")? == world.recording.text, "{}", ended.text);
