@@ -20,7 +20,7 @@ async fn three_instances_let_exactly_the_limit_pass() -> anyhow::Result<()> {
     let world = World::new().await?;
     let mut apis = Vec::new();
     for number in 1..=3 {
-        let setup = world.setup(&format!("api_{number}"))?.as_api();
+        let setup = world.setup(&format!("api_{number}"))?.as_api()?;
         let limits = format!("auth_me={LIMIT}/minute");
         apis.push(setup.with("RATE_LIMITS", &limits).with("FLOOD_LIMIT", "off").start().await?);
     }
@@ -44,15 +44,15 @@ async fn three_instances_let_exactly_the_limit_pass() -> anyhow::Result<()> {
 async fn a_job_is_taken_by_one_instance_run_by_another_and_watched_on_a_third() -> anyhow::Result<()>
 {
     let world = World::new().await?;
-    let mut taker = world.setup("taker")?.as_api().start().await?;
-    let watcher = world.setup("watcher")?.as_api().start().await?;
+    let mut taker = world.setup("taker")?.as_api()?.start().await?;
+    let watcher = world.setup("watcher")?.as_api()?.start().await?;
     let account = taker.client().account("ada@example.com").await?;
     let url = world.media.url("talk.wav");
     let fetched = marks::create(&account, &url, "mark").await?.expect(201)?;
     let handed_in = marks::upload(&account, world.recording.wav, "upload").await?.expect(201)?;
     // Nobody runs it yet, and nobody needs the one that took it.
     taker.kill().await?;
-    let runner = world.setup("runner")?.as_worker().start().await?;
+    let runner = world.setup("runner")?.as_worker()?.start().await?;
     let account = Account { client: watcher.client().clone(), ..account };
     for job in [fetched, handed_in] {
         let ended = account.until_ended(job.word("id")?).await?;

@@ -101,7 +101,8 @@ const LAYERS: [Layer; 8] = [
     Layer {
         name: "migration",
         inner: &[],
-        inner_in_tests: &[],
+        // For the servers that it brings.
+        inner_in_tests: &["testkit"],
         outside: Without(&["actix", "anyhow", "reqwest", "utoipa"]),
         outside_in_tests: Without(&["actix", "utoipa"]),
     },

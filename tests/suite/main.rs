@@ -2,6 +2,7 @@
 
 mod chaos;
 mod confined;
+mod db_migrate;
 mod failures;
 mod first_steps;
 mod instances;
@@ -11,8 +12,10 @@ mod leftovers;
 mod limits;
 mod logs;
 mod marks;
+mod migrate;
 mod paid;
 mod pipeline;
+mod roles;
 mod settings;
 mod source;
 mod start;

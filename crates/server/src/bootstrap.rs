@@ -22,7 +22,7 @@ use infrastructure::{
     limits::InProcessLimiter,
     media::{FetchLimits, MediaConfig, MediaLibrary, YouTubeState},
     objects::Objects,
-    persistence::{SqliteConfig, SqliteStore},
+    persistence::Store,
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
     system::{OsEntropy, SystemClock, UuidV7Ids},
 };
@@ -40,23 +40,11 @@ const USER_CACHE: Duration = Duration::from_secs(1);
 /// check: large recordings wait long before the database, on the same disk, is short of room.
 const MIN_FREE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Opens the database and brings its schema up to date.
-///
-/// # Errors
-/// When another process uses it, or it cannot be used.
-pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<SqliteStore>> {
-    let config = SqliteConfig::new(&settings.storage.database_file);
-    let store = SqliteStore::open(config, Arc::new(SystemClock)).await?;
-    let applied = migration::up(store.connection()).await.context("cannot migrate the database")?;
-    tracing::info!(event = "database_initialized", applied, "the database is ready");
-    Ok(Arc::new(store))
-}
-
 /// Connects every port to the adapter that the settings choose.
 ///
 /// # Errors
 /// When one of them cannot work.
-pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result<Adapters> {
+pub fn adapters(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Adapters> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Arc::new(UuidV7Ids);
     let security = &settings.security;
@@ -191,8 +179,7 @@ pub fn serve_config(settings: &Settings) -> ServeConfig {
             // all others.
             per_owner: jobs.concurrency.saturating_sub(1).max(1),
             provider_cap: jobs.provider_concurrency,
-            // SQLite is for one process.
-            alone: true,
+            alone: !settings.storage.database.is_shared(),
             lease: jobs.lease,
             settle: SettlePolicy { window: settle(jobs.settle), ..SettlePolicy::default() },
             erase_after_store: jobs.erase_provider_copies,

@@ -4,6 +4,7 @@ pub mod bootstrap;
 pub mod cli;
 pub mod commands;
 pub mod confined;
+pub mod database;
 pub mod logging;
 mod probe;
 pub mod serve;

@@ -6,6 +6,7 @@ use clap::Parser;
 use server::{
     cli::{Cli, Command},
     commands, confined,
+    database::PendingSteps,
     settings::Settings,
 };
 
@@ -14,6 +15,10 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a fault of the settings ends with, as a fault of the command line does.
 const USAGE: u8 = 2;
+
+/// What a start ends with that finds a schema which it may not bring up to date: trying again helps
+/// once somebody has.
+const PENDING: u8 = 3;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command();
@@ -31,7 +36,7 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         eprintln!("saas-ia: {error:#}");
-        ExitCode::FAILURE
+        if error.is::<PendingSteps>() { ExitCode::from(PENDING) } else { ExitCode::FAILURE }
     })
 }
 

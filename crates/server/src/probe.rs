@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use domain::FailureCode;
 use infrastructure::{
     media::{MediaLibrary, YouTubeState},
-    persistence::SqliteStore,
+    persistence::Store,
 };
 use tokio::time::timeout;
 
@@ -20,7 +20,7 @@ const DISK_FLOOR_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Looks at the database, its schema, the disk and the programs, and names the engine.
 pub(crate) struct Probe {
-    store: Arc<SqliteStore>,
+    store: Arc<Store>,
     data_dir: PathBuf,
     engine: &'static str,
     media: Arc<MediaLibrary>,
@@ -28,7 +28,7 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) fn new(
-        store: Arc<SqliteStore>,
+        store: Arc<Store>,
         data_dir: PathBuf,
         engine: &'static str,
         media: Arc<MediaLibrary>,
@@ -43,10 +43,9 @@ impl Probe {
     }
 
     async fn migrations(&self) -> Check {
-        let pending = timeout(DEADLINE, migration::pending(self.store.read_connection())).await;
-        let (ok, detail) = match pending {
-            Ok(Ok(names)) if names.is_empty() => (true, "none pending".to_owned()),
-            Ok(Ok(names)) => (false, format!("{} pending", names.len())),
+        let status = timeout(DEADLINE, migration::status(self.store.read_connection())).await;
+        let (ok, detail) = match status {
+            Ok(Ok(status)) => steps(&status),
             Ok(Err(_)) | Err(_) => (false, "cannot be read".to_owned()),
         };
         Check { name: "migrations", ok, required: true, detail }
@@ -89,6 +88,16 @@ impl HealthProbe for Probe {
     }
 }
 
+/// While a newer version is brought in, the schema is ahead of the processes that still run: they
+/// work on, or none would be left before the first new one is there.
+fn steps(status: &migration::Status) -> (bool, String) {
+    match (status.pending.len(), status.unknown.len()) {
+        (0, 0) => (true, "none pending".to_owned()),
+        (0, newer) => (true, format!("none pending; {newer} of a newer version")),
+        (pending, _) => (false, format!("{pending} pending")),
+    }
+}
+
 /// What is known of the speech engine. It is not asked: its answer would say nothing of the jobs,
 /// and whoever looks here must not make calls that are paid for.
 async fn engine(jobs: &dyn JobStore, engine: &'static str) -> Check {
@@ -126,7 +135,25 @@ mod tests {
     use domain::FailureCode;
     use testkit::fakes::{self, Down};
 
-    use super::engine;
+    use super::{engine, steps};
+
+    #[test]
+    fn a_schema_ahead_of_this_version_makes_nothing_unready() {
+        let names = |count: usize| vec!["m20990101_000001_x".to_owned(); count];
+        for (pending, unknown, ok, detail) in [
+            (0, 0, true, "none pending"),
+            (0, 2, true, "none pending; 2 of a newer version"),
+            (1, 0, false, "1 pending"),
+            (3, 2, false, "3 pending"),
+        ] {
+            let status = migration::Status {
+                applied: Vec::new(),
+                pending: names(pending),
+                unknown: names(unknown),
+            };
+            assert_eq!(steps(&status), (ok, detail.to_owned()));
+        }
+    }
 
     #[tokio::test]
     async fn an_engine_that_refuses_the_key_is_told_and_makes_nothing_unready() {

@@ -58,13 +58,13 @@ impl World {
 
     /// Starts a process that serves the API.
     pub(super) async fn api(&self, name: &str) -> anyhow::Result<Process> {
-        Ok(Process { name: name.to_owned(), service: self.setup(name)?.as_api().start().await? })
+        Ok(Process { name: name.to_owned(), service: self.setup(name)?.as_api()?.start().await? })
     }
 
     /// Starts a process that runs jobs, with leases of this length.
     pub(super) async fn worker(&self, name: &str, lease: Duration) -> anyhow::Result<Process> {
         let setup = self.setup(name)?.with("JOB_LEASE_SECONDS", &lease.as_secs().to_string());
-        Ok(Process { name: name.to_owned(), service: setup.as_worker().start().await? })
+        Ok(Process { name: name.to_owned(), service: setup.as_worker()?.start().await? })
     }
 
     /// The settings of a process, which signs in to the database as a user of its own.

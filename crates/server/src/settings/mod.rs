@@ -5,6 +5,7 @@
 //! that of the environment), the same two files of a folder, `.env` in development, the
 //! environment. An empty value is no value. Every fault is reported at once, by name.
 
+mod database;
 mod describe;
 mod engine;
 mod groups;
@@ -17,6 +18,7 @@ mod values;
 
 use std::{fmt, path::PathBuf};
 
+pub use database::{DatabaseSettings, PostgresUrl};
 pub use engine::{EngineChoice, EngineSettings};
 pub use groups::{
     HttpSettings, JobSettings, LogSettings, MediaSettings, SecuritySettings, StorageSettings,
@@ -29,7 +31,7 @@ pub use values::{CorsOrigins, FloodLimit};
 use reader::Reader;
 
 /// Every setting of this version.
-const NAMES: [&str; 43] = [
+const NAMES: [&str; 45] = [
     "ENVIRONMENT",
     "CONFIG_DIR",
     "APP_NAME",
@@ -37,9 +39,11 @@ const NAMES: [&str; 43] = [
     "LOG_FORMAT",
     "HOST",
     "PORT",
+    "WORKER_HEALTH_PORT",
     "WORKERS",
     "DATA_DIR",
     "DATABASE_URL",
+    "DATABASE_POOL_SIZE",
     "SECRET_KEY",
     "ALGORITHM",
     "ACCESS_TOKEN_EXPIRE_MINUTES",
@@ -187,6 +191,14 @@ impl Settings {
         let jobs = JobSettings::gather(reader);
         let media = MediaSettings::gather(reader);
         let uploads = UploadSettings::gather(reader);
+        if let (Some(storage), Some(UploadSettings { bucket: None, .. })) = (&storage, &uploads)
+            && storage.database.is_shared()
+        {
+            reader.warn(
+                "OBJECT_STORE_URL is not set: every process that uses this database needs the \
+                 same folder as DATA_DIR, or it does not find the files that users hand in",
+            );
+        }
         reader.warn_of_unused();
         Some(Self {
             environment: reader.environment,

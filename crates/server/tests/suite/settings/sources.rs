@@ -16,7 +16,7 @@ fn with_nothing_set_the_service_runs_here_with_the_mock() {
     let settings = load(&[]).unwrap();
     assert_eq!(settings.environment, Environment::Development);
     assert_eq!((settings.http.host.as_str(), settings.http.port), ("127.0.0.1", 8004));
-    assert_eq!(settings.storage.database_url(), "sqlite://data/saas-ia.db");
+    assert_eq!(settings.storage.database.to_string(), "sqlite://data/saas-ia.db");
     assert!(matches!(settings.engine.choice, EngineChoice::Mock));
     assert!(
         matches!(&settings.security.secret_key, SecretKey::Kept(path) if path.ends_with("secret-key"))
