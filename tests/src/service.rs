@@ -264,10 +264,30 @@ impl Service {
     /// # Errors
     /// When it does not end in time.
     pub async fn terminate(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
-        let id = self.child.id().context("the service has ended")?;
-        kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;
+        self.signal(Signal::SIGTERM)?;
         let ended = timeout(within, self.child.wait()).await;
         Ok(ended.context("the service did not end in time")??)
+    }
+
+    /// Stops the process without ending it (SIGSTOP).
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets a frozen process go on.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let id = self.child.id().context("the service has ended")?;
+        Ok(kill(Pid::from_raw(id.try_into()?), signal)?)
     }
 
     /// Waits until it has logged `text`.
