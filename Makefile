@@ -56,6 +56,9 @@ bench-login: export LOGIN_COST = $(COST)
 bench-login: ## Compare how long refused sign-ins take, by their cause (SAMPLES=100, COST=10)
 	$(CARGO) bench --profile dev --package black-box-tests --bench sign_in
 
+bench-engine: ## Measure how many jobs a second the engine moves, on SQLite and PostgreSQL, beside pgbench
+	$(CARGO) bench --package infrastructure --bench engine
+
 bench-exports: ## Measure how long it takes to write an hour of speech in each format
 	$(CARGO) bench --package domain --bench exports
 	$(CARGO) bench --package api --bench exports
