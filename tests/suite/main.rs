@@ -15,6 +15,7 @@ mod marks;
 mod migrate;
 mod paid;
 mod pipeline;
+mod redis;
 mod roles;
 mod settings;
 mod source;

@@ -210,7 +210,7 @@ async fn a_schema_of_a_newer_version_keeps_nobody_from_serving() -> anyhow::Resu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_comes_late_is_waited_for() -> anyhow::Result<()> {
-    let mut server = PostgresServer::start_without_fsync()?;
+    let server = PostgresServer::start_without_fsync()?;
     server.kill()?;
     let setup = Setup::new()?.with("DATABASE_URL", &server.url("postgres"));
     let mut service = setup.clone().begin()?;
@@ -228,7 +228,7 @@ async fn a_server_that_comes_late_is_waited_for() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_come_ends_the_start_with_a_clear_text() -> anyhow::Result<()> {
-    let mut server = PostgresServer::start_without_fsync()?;
+    let server = PostgresServer::start_without_fsync()?;
     server.kill()?;
     let setup = Setup::new()?.with("DATABASE_URL", &server.url("postgres"));
     let mut stopped = setup.clone().as_api()?.begin()?;

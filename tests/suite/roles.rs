@@ -167,7 +167,7 @@ async fn a_worker_without_a_port_listens_to_nobody_and_works() -> anyhow::Result
 
 #[tokio::test]
 async fn a_server_that_goes_away_makes_everybody_unready_until_it_is_back() -> anyhow::Result<()> {
-    let mut server = servers::PostgresServer::start_without_fsync()?;
+    let server = servers::PostgresServer::start_without_fsync()?;
     let setup = Setup::new()?.with("DATABASE_URL", &server.url("postgres"));
     let setup = setup.with("LOG_LEVEL", "info");
     let (api, worker) = (setup.clone().as_api()?, setup.as_worker()?);

@@ -12,14 +12,11 @@ use application::{
 use chrono::TimeDelta;
 use domain::{AddressPolicy, SettlePolicy};
 use infrastructure::{
-    cache::CachedUsers,
     confinement::Confinement,
     engines::{
         assemblyai::{AssemblyAi, AssemblyAiConfig},
         mock::MockEngine,
     },
-    events::LocalBus,
-    limits::InProcessLimiter,
     media::{FetchLimits, MediaConfig, MediaLibrary, YouTubeState},
     objects::Objects,
     persistence::Store,
@@ -31,10 +28,8 @@ use crate::{
     probe::Probe,
     serve::ServeConfig,
     settings::{CorsOrigins, EngineChoice, Environment, Settings},
+    sharing,
 };
-
-/// How long an account may be remembered: what an administrator changes is in force after that.
-const USER_CACHE: Duration = Duration::from_secs(1);
 
 /// What fetched audio leaves free on the disk, in bytes. Well above the floor of the readiness
 /// check: large recordings wait long before the database, on the same disk, is short of room.
@@ -56,14 +51,15 @@ pub fn adapters(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Adapt
     let objects = Arc::new(objects(settings)?);
     let media = Arc::new(MediaLibrary::new(media(settings)).with_uploads(objects.clone()));
     tokio::spawn(tell_of_youtube(media.clone()));
+    let shared = sharing::shared(settings, store.clone(), &clock, &*ids)?;
     Ok(Adapters {
-        users: Arc::new(CachedUsers::new(store.clone(), USER_CACHE)),
+        users: shared.users,
         transcriptions: store.clone(),
         jobs: store.clone(),
         media: media.clone(),
         objects,
-        limiter: Arc::new(InProcessLimiter::new(clock.clone())),
-        events: Arc::new(LocalBus::new()),
+        limiter: shared.limiter,
+        events: shared.events,
         hasher: Arc::new(BcryptHasher::new(&BcryptConfig {
             cost: security.bcrypt_cost,
             pepper: security.pepper.clone(),
@@ -74,7 +70,9 @@ pub fn adapters(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Adapt
             &JwtConfig { secret, algorithm: security.algorithm, ttl: security.access_token_ttl },
             ids.clone(),
         )),
-        health: Arc::new(Probe::new(store.clone(), data_dir, speech.name(), media)),
+        health: Arc::new(
+            Probe::new(store.clone(), data_dir, speech.name(), media).with_redis(shared.redis),
+        ),
         speech,
         clock,
         ids,

@@ -9,4 +9,5 @@ pub mod logging;
 mod probe;
 pub mod serve;
 pub mod settings;
+mod sharing;
 mod transcribe;

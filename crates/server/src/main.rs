@@ -1,6 +1,11 @@
 //! The program `saas-ia`.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Parser;
 use server::{
@@ -29,15 +34,20 @@ fn main() -> ExitCode {
         command => match Settings::read() {
             Ok(settings) => start(command, settings),
             Err(error) => {
-                eprintln!("saas-ia: {error}");
+                complain(&error);
                 return ExitCode::from(USAGE);
             }
         },
     };
     done.unwrap_or_else(|error| {
-        eprintln!("saas-ia: {error:#}");
+        complain(&format_args!("{error:#}"));
         if error.is::<PendingSteps>() { ExitCode::from(PENDING) } else { ExitCode::FAILURE }
     })
+}
+
+/// Where the standard error cannot be written to, the exit code tells.
+fn complain(error: &dyn Display) {
+    let _ = writeln!(io::stderr(), "saas-ia: {error}");
 }
 
 fn start(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {

@@ -9,6 +9,7 @@ use domain::FailureCode;
 use infrastructure::{
     media::{MediaLibrary, YouTubeState},
     persistence::Store,
+    redis::Redis,
 };
 use tokio::time::timeout;
 
@@ -24,6 +25,7 @@ pub(crate) struct Probe {
     data_dir: PathBuf,
     engine: &'static str,
     media: Arc<MediaLibrary>,
+    redis: Option<Redis>,
 }
 
 impl Probe {
@@ -33,7 +35,12 @@ impl Probe {
         engine: &'static str,
         media: Arc<MediaLibrary>,
     ) -> Self {
-        Self { store, data_dir, engine, media }
+        Self { store, data_dir, engine, media, redis: None }
+    }
+
+    /// Looks at Redis, too, if there is one.
+    pub(crate) fn with_redis(self, redis: Option<Redis>) -> Self {
+        Self { redis, ..self }
     }
 
     async fn database(&self) -> Check {
@@ -84,8 +91,19 @@ impl HealthProbe for Probe {
             engine(&*self.store, self.engine),
             self.youtube(),
         );
-        vec![database, migrations, disk, engine, youtube]
+        let redis = match &self.redis {
+            Some(link) => Some(redis(link).await),
+            None => None,
+        };
+        [database, migrations, disk, engine, youtube].into_iter().chain(redis).collect()
     }
+}
+
+/// Without Redis every instance does its work by itself.
+async fn redis(redis: &Redis) -> Check {
+    let ok = matches!(timeout(DEADLINE, redis.ping()).await, Ok(Ok(())));
+    let detail = if ok { "answers" } else { "is away: limits are counted in the process" };
+    Check { name: "redis", ok, required: false, detail: detail.to_owned() }
 }
 
 /// While a newer version is brought in, the schema is ahead of the processes that still run: they

@@ -28,7 +28,7 @@ use domain::{
 use infrastructure::{
     engines::assemblyai::{AssemblyAi, AssemblyAiConfig},
     events::LocalBus,
-    persistence::{SqliteConfig, SqliteStore},
+    persistence::{SqliteConfig, Store},
     system::{OsEntropy, SystemClock, UuidV7Ids},
 };
 use tempfile::TempDir;
@@ -70,7 +70,7 @@ impl MediaSource for OneRecording {
 
 struct World {
     fake: FakeAssemblyAi,
-    store: Arc<SqliteStore>,
+    store: Arc<Store>,
     adapters: Adapters,
     config: EngineConfig,
     owner: UserId,
@@ -99,7 +99,7 @@ impl World {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(SystemClock);
         let file = SqliteConfig::new(directory.path().join("saas-ia.db"));
-        let store = Arc::new(SqliteStore::open(file, clock.clone()).await.expect("it opens"));
+        let store = Arc::new(Store::open(file, clock.clone()).await.expect("it opens"));
         migration::up(store.connection()).await.expect("the schema is made");
         let user = a_user(clock.now());
         store.insert(&user).await.expect("an account");

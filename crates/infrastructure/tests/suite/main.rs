@@ -8,5 +8,6 @@ mod media;
 mod objects;
 mod persistence;
 mod poisoned;
+mod redis;
 mod security;
 mod sweep;

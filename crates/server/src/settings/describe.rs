@@ -17,6 +17,7 @@ impl Settings {
         let groups = [
             self.service(),
             self.serving(),
+            self.redis.describe(),
             self.guarding(),
             self.working(),
             self.uploads.describe(),

@@ -11,6 +11,7 @@ mod engine;
 mod groups;
 mod programs;
 mod reader;
+mod redis;
 mod secret_key;
 mod sources;
 mod uploads;
@@ -23,6 +24,7 @@ pub use engine::{EngineChoice, EngineSettings};
 pub use groups::{
     HttpSettings, JobSettings, LogSettings, MediaSettings, SecuritySettings, StorageSettings,
 };
+pub use redis::RedisSettings;
 pub use secret_key::SecretKey;
 pub use sources::Sources;
 pub use uploads::UploadSettings;
@@ -31,7 +33,7 @@ pub use values::{CorsOrigins, FloodLimit};
 use reader::Reader;
 
 /// Every setting of this version.
-const NAMES: [&str; 45] = [
+const NAMES: [&str; 46] = [
     "ENVIRONMENT",
     "CONFIG_DIR",
     "APP_NAME",
@@ -44,6 +46,7 @@ const NAMES: [&str; 45] = [
     "DATA_DIR",
     "DATABASE_URL",
     "DATABASE_POOL_SIZE",
+    "REDIS_URL",
     "SECRET_KEY",
     "ALGORITHM",
     "ACCESS_TOKEN_EXPIRE_MINUTES",
@@ -80,7 +83,7 @@ const NAMES: [&str; 45] = [
 ];
 
 /// Settings of other versions: to set one is no fault, but it does nothing here.
-const UNUSED: [&str; 3] = ["REDIS_URL", "METRICS_TOKEN", "REFRESH_TOKEN_EXPIRE_DAYS"];
+const UNUSED: [&str; 2] = ["METRICS_TOKEN", "REFRESH_TOKEN_EXPIRE_DAYS"];
 
 /// Where the service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +128,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Where things are kept.
     pub storage: StorageSettings,
+    /// What instances share.
+    pub redis: RedisSettings,
     /// Passwords and tokens.
     pub security: SecuritySettings,
     /// Who recognises speech.
@@ -186,6 +191,7 @@ impl Settings {
         let log = LogSettings::gather(reader);
         let http = HttpSettings::gather(reader);
         let storage = StorageSettings::gather(reader);
+        let redis = RedisSettings::gather(reader);
         let security = SecuritySettings::gather(reader);
         let engine = EngineSettings::gather(reader);
         let jobs = JobSettings::gather(reader);
@@ -207,6 +213,7 @@ impl Settings {
             log: log?,
             http: http?,
             storage: storage?,
+            redis: redis?,
             security: security?,
             engine: engine?,
             jobs: jobs?,

@@ -32,7 +32,9 @@ use crate::{
     cli::TranscribeArgs,
     database,
     logging::{self, LogFilter},
-    settings::{DatabaseSettings, EngineChoice, SecretKey, Settings, StorageSettings},
+    settings::{
+        DatabaseSettings, EngineChoice, RedisSettings, SecretKey, Settings, StorageSettings,
+    },
 };
 use ending::Ending;
 use output::Output;
@@ -66,8 +68,8 @@ pub(crate) async fn run(args: &TranscribeArgs, settings: Settings) -> anyhow::Re
         Err(problem) => return Ok(Ending::Misused(problem).tell()),
     };
     if matches!(settings.engine.choice, EngineChoice::Mock) {
-        eprintln!(
-            "saas-ia: speech is SIMULATED by the mock engine; set ASSEMBLYAI_API_KEY to recognise it"
+        ending::say(
+            "speech is SIMULATED by the mock engine; set ASSEMBLYAI_API_KEY to recognise it",
         );
     }
     let mut signals = Signals::listen()?;
@@ -106,6 +108,7 @@ fn within(mut settings: Settings, folder: &Path) -> Settings {
     };
     settings.security.secret_key = SecretKey::Kept(folder.join("secret"));
     settings.uploads.bucket = None;
+    settings.redis = RedisSettings::none();
     // Nobody here can be called.
     settings.engine.public_url = None;
     settings

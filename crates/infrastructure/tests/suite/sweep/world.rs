@@ -22,7 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Email, PasswordDigest, RetryPolicy, SettlePolicy, Transcript, User, UserId};
 use infrastructure::{
     engines::assemblyai::{AssemblyAi, AssemblyAiConfig},
-    persistence::{SqliteConfig, SqliteStore},
+    persistence::{SqliteConfig, Store},
     system::{OsEntropy, SystemClock, UuidV7Ids},
 };
 use tempfile::TempDir;
@@ -123,7 +123,7 @@ async fn template() -> &'static [u8] {
     MADE.get_or_init(|| async {
         let dir = tempfile::tempdir().expect("a directory");
         let path = database(dir.path());
-        let store = SqliteStore::open(SqliteConfig::new(&path), Arc::new(SystemClock)).await;
+        let store = Store::open(SqliteConfig::new(&path), Arc::new(SystemClock)).await;
         let store = store.expect("it opens");
         migration::up(store.connection()).await.expect("the schema is made");
         let email = Email::parse("owner@example.com").expect("an address");
@@ -141,14 +141,14 @@ pub(super) struct World {
     pub(super) scenario: &'static Scenario,
     pub(super) dir: PathBuf,
     pub(super) clock: Arc<LeapClock>,
-    pub(super) store: Arc<SqliteStore>,
+    pub(super) store: Arc<Store>,
     base_url: String,
 }
 
 impl World {
     pub(super) async fn open(scenario: &'static Scenario, dir: &Path, base_url: &str) -> Self {
         let clock = Arc::new(LeapClock::default());
-        let store = SqliteStore::open(SqliteConfig::new(database(dir)), clock.clone()).await;
+        let store = Store::open(SqliteConfig::new(database(dir)), clock.clone()).await;
         let store = Arc::new(store.expect("nobody else has it open"));
         Self { scenario, dir: dir.to_owned(), clock, store, base_url: base_url.to_owned() }
     }

@@ -12,7 +12,7 @@ use domain::{
     CallbackDigest, Epoch, FailureCode, Outcome, PollStep, Step, Submission, SubmissionId,
     SubmissionState, Transcription, TranscriptionId, UploadId, UserId, WorkerId,
 };
-use infrastructure::persistence::SqliteStore;
+use infrastructure::persistence::Store;
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ use crate::sweep::world::LEASE;
 /// now, and goes on in any case.
 pub(super) struct Unfenced {
     pub(super) jobs: Arc<dyn JobStore>,
-    pub(super) store: Arc<SqliteStore>,
+    pub(super) store: Arc<Store>,
 }
 
 impl Unfenced {
