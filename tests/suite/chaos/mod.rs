@@ -53,7 +53,7 @@ async fn whatever_fails_no_job_is_lost_and_none_takes_effect_twice() -> anyhow::
     let history = history.with_context(|| logs(&apis, &workers))?;
     let violations = check(&history);
     report(&history, &hits);
-    ensure!(violations.is_empty(), "{}\n{}", list(&violations), logs(&apis, &workers));
+    ensure!(violations.is_empty(), "{}\n{}", told(&history, &violations), logs(&apis, &workers));
     for fault in [Fault::KillWorker, Fault::FreezeWorker, Fault::StealLeases] {
         let met = hits.get(&fault).map_or(0, |hits| hits.met);
         ensure!(met > 0, "{fault:?} never met a job that was held: nothing was tested");
@@ -72,7 +72,7 @@ async fn a_worker_whose_leases_are_taken_away_changes_nothing_more() -> anyhow::
     }
     let history = come_to_rest(&scene.world, scene.load, &mut scene.former).await?;
     let violations = check(&history);
-    ensure!(violations.is_empty(), "{}", list(&violations));
+    ensure!(violations.is_empty(), "{}", told(&history, &violations));
     let refused = scene.former.service.log()?.matches("lease_lost").count();
     println!("{stolen} leases were taken from a holder that worked on; {refused} noticed");
     ensure!(refused > 0, "no holder that had lost its lease tried anything: nothing was tested");
@@ -158,8 +158,15 @@ async fn changes(world: &World) -> anyhow::Result<Vec<Change>> {
     apart(move || witness::changes(&postgres)).await
 }
 
-fn list(violations: &[Violation]) -> String {
-    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+/// The violations, and everything that the witness saw of the jobs that they are about.
+fn told(history: &History, violations: &[Violation]) -> String {
+    let mut lines: Vec<_> = violations.iter().map(ToString::to_string).collect();
+    for change in &history.changes {
+        if violations.iter().any(|violation| violation.what.contains(&change.job)) {
+            lines.push(format!("{} {change}", change.job));
+        }
+    }
+    lines.join("\n")
 }
 
 fn logs(apis: &[Process], workers: &[Process]) -> String {
