@@ -1,6 +1,14 @@
 //! What must be gone when all has come to rest: rows of live jobs, files, processes.
+//!
+//! Where several processes may share a folder, a file that a killed one left is taken for a part of
+//! an upload under way until it is an hour old: [`let_an_hour_pass`], and the next start sweeps it.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::Command,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context, ensure};
 use black_box_tests::service::PATIENCE;
@@ -48,6 +56,27 @@ pub(crate) fn files_in(folder: &Path) -> Vec<String> {
         }
     }
     files
+}
+
+/// Makes what is left in the folders of the service older: an upload by the time of its file, the
+/// folder of a job by its name, which begins with the time of its making.
+pub(crate) fn let_an_hour_pass(data: &Path) -> anyhow::Result<()> {
+    const SPAN: Duration = Duration::from_hours(2);
+    for upload in files_in(&data.join("uploads")) {
+        File::options().write(true).open(upload)?.set_modified(SystemTime::now() - SPAN)?;
+    }
+    for folder in fs::read_dir(data.join("work")).into_iter().flatten() {
+        let folder = folder?.path();
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some((made, rest)) = name.split_at_checked(13)
+            && let Ok(made) = u64::from_str_radix(&made.replace('-', ""), 16)
+        {
+            let made = made.saturating_sub(u64::try_from(SPAN.as_millis())?);
+            let name = format!("{:08x}-{:04x}{rest}", made >> 16, made & 0xffff);
+            fs::rename(&folder, folder.with_file_name(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until no process runs that was started from, or works in, the folder of the service: what

@@ -73,7 +73,7 @@ pub(super) async fn rage(
         let at = usize::try_from(chance.below(waiting.len() as u64))?;
         let fault = waiting.swap_remove(at);
         make_answers_uncertain(world, chance);
-        sleep(Duration::from_millis(300 + chance.below(900))).await;
+        sleep(Duration::from_millis(500 + chance.below(2_000))).await;
         let met = inflict(fault, world, apis, workers, chance).await?;
         let hits = hits.entry(fault).or_default();
         hits.times += 1;

@@ -1,6 +1,6 @@
 //! What is known of a run: from the clients, from the database, and from the engine.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -143,6 +143,21 @@ impl Change {
     pub(super) fn mark(&self) -> &str {
         let row = self.after.as_ref().or(self.before.as_ref());
         row.and_then(|row| row["metadata"]["mark"].as_str()).unwrap_or_default()
+    }
+}
+
+/// For whoever has to find out what happened.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row =
+            |row: &Option<Value>| row.as_ref().map_or_else(|| "-".to_owned(), Value::to_string);
+        let Self { at, who, transaction, table, .. } = self;
+        write!(
+            f,
+            "{at} {transaction} {who} {table:?}: {} => {}",
+            row(&self.before),
+            row(&self.after)
+        )
     }
 }
 

@@ -22,6 +22,8 @@ use crate::marks;
 
 /// How many transcriptions of one user live at once.
 const LIVE: usize = 6;
+/// How long a user waits who was not served.
+const WAIT: Duration = Duration::from_millis(500);
 
 /// Users at work.
 pub(super) struct Load {
@@ -89,8 +91,9 @@ impl Load {
 impl User {
     async fn work(mut self, stop: Arc<AtomicBool>) -> Self {
         while !stop.load(Ordering::Relaxed) {
-            if self.live.len() < LIVE && self.chance.below(3) == 0 {
-                self.ask().await;
+            let wants = self.live.len() < LIVE && self.chance.below(3) == 0;
+            if wants && !self.ask().await {
+                sleep(WAIT).await;
             }
             match self.chance.below(100) {
                 0..2 => self.end_one("cancel").await,
@@ -113,7 +116,8 @@ impl User {
         (count > 0).then(|| usize::try_from(self.chance.below(count)).unwrap_or_default())
     }
 
-    async fn ask(&mut self) {
+    /// Asks for a transcription; `false` when it was not accepted, as far as the user can tell.
+    async fn ask(&mut self) -> bool {
         let mark = format!("user {} job {}", self.number, self.asked.len());
         self.asked.insert(mark.clone(), Asked::default());
         let account = self.account();
@@ -123,13 +127,14 @@ impl User {
             let url = format!("{}{}-{}.wav", self.media, self.number, self.asked.len());
             marks::create(&account, &url, &mark).await
         };
-        let Some(answer) = self.sound(answer, &[201]) else { return };
-        if let Ok(id) = answer.word("id").map(str::to_owned)
-            && let Some(asked) = self.asked.get_mut(&mark)
-        {
+        let id =
+            self.sound(answer, &[201]).and_then(|answer| answer.word("id").map(str::to_owned).ok());
+        let Some(id) = id else { return false };
+        if let Some(asked) = self.asked.get_mut(&mark) {
             asked.id = Some(id.clone());
-            self.live.push(Live { mark, id });
         }
+        self.live.push(Live { mark, id });
+        true
     }
 
     async fn read(&mut self) {

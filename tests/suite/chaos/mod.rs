@@ -49,10 +49,11 @@ async fn whatever_fails_no_job_is_lost_and_none_takes_effect_twice() -> anyhow::
     let span = Duration::from_secs(span);
     let hits = faults::rage(&world, &mut apis, &mut workers, span, &mut chance).await?;
 
-    let history = come_to_rest(&world, load).await.with_context(|| logs(&apis, &workers))?;
+    let history = come_to_rest(&world, load, &mut workers[0]).await;
+    let history = history.with_context(|| logs(&apis, &workers))?;
     let violations = check(&history);
     report(&history, &hits);
-    ensure!(violations.is_empty(), "{}\n{}", list(&violations), logs(&apis, &workers));
+    ensure!(violations.is_empty(), "{}\n{}", told(&history, &violations), logs(&apis, &workers));
     for fault in [Fault::KillWorker, Fault::FreezeWorker, Fault::StealLeases] {
         let met = hits.get(&fault).map_or(0, |hits| hits.met);
         ensure!(met > 0, "{fault:?} never met a job that was held: nothing was tested");
@@ -62,16 +63,16 @@ async fn whatever_fails_no_job_is_lost_and_none_takes_effect_twice() -> anyhow::
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_leases_are_taken_away_changes_nothing_more() -> anyhow::Result<()> {
-    let scene = Scene::new().await?;
+    let mut scene = Scene::new().await?;
     let mut stolen = 0;
     let end = Instant::now() + Duration::from_secs(15);
     while Instant::now() < end {
         stolen += scene.steal().await?;
         sleep(LEASE / 4).await;
     }
-    let history = come_to_rest(&scene.world, scene.load).await?;
+    let history = come_to_rest(&scene.world, scene.load, &mut scene.former).await?;
     let violations = check(&history);
-    ensure!(violations.is_empty(), "{}", list(&violations));
+    ensure!(violations.is_empty(), "{}", told(&history, &violations));
     let refused = scene.former.service.log()?.matches("lease_lost").count();
     println!("{stolen} leases were taken from a holder that worked on; {refused} noticed");
     ensure!(refused > 0, "no holder that had lost its lease tried anything: nothing was tested");
@@ -128,11 +129,14 @@ impl Scene {
 }
 
 /// Waits until nothing moves any more, and gathers what is known.
-async fn come_to_rest(world: &World, load: Load) -> anyhow::Result<History> {
+async fn come_to_rest(world: &World, load: Load, worker: &mut Process) -> anyhow::Result<History> {
     let mut history = History::default();
     for user in load.stop().await {
         user.finish(REST, world.recording.text, &mut history).await?;
     }
+    worker.service.terminate(REST).await?;
+    world.let_an_hour_pass()?;
+    worker.service.restart().await?;
     let deadline = Instant::now() + REST;
     loop {
         history.left = world.left().await?;
@@ -154,12 +158,23 @@ async fn changes(world: &World) -> anyhow::Result<Vec<Change>> {
     apart(move || witness::changes(&postgres)).await
 }
 
-fn list(violations: &[Violation]) -> String {
-    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+/// The violations, and everything that the witness saw of the jobs that they are about.
+fn told(history: &History, violations: &[Violation]) -> String {
+    let mut lines: Vec<_> = violations.iter().map(ToString::to_string).collect();
+    for change in &history.changes {
+        if violations.iter().any(|violation| violation.what.contains(&change.job)) {
+            lines.push(format!("{} {change}", change.job));
+        }
+    }
+    lines.join("\n")
 }
 
 fn logs(apis: &[Process], workers: &[Process]) -> String {
-    let log = |process: &Process| format!("{}:\n{}", process.name, process.service.log_or_empty());
+    let log = |process: &Process| {
+        let log = process.service.log_or_empty();
+        let loud: Vec<_> = log.lines().filter(|line| !line.contains("\"INFO\"")).collect();
+        format!("{}:\n{}\n", process.name, loud.join("\n"))
+    };
     apis.iter().chain(workers).map(log).collect()
 }
 

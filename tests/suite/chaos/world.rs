@@ -88,7 +88,12 @@ impl World {
             .with("JOB_LEASE_SECONDS", &LEASE.as_secs().to_string())
             .with("SUBMISSION_SETTLE_SECONDS", "5")
             .with("ACCESS_TOKEN_EXPIRE_MINUTES", "600")
-            .with("LOG_LEVEL", "info"))
+            .with("LOG_LEVEL", "warn,application::engine=info"))
+    }
+
+    /// Makes what is left in the folders so old that the next start of a worker sweeps it.
+    pub(super) fn let_an_hour_pass(&self) -> anyhow::Result<()> {
+        leftovers::let_an_hour_pass(self.data.path())
     }
 
     /// What is left of live jobs: in the database, in the folders, at the engine.

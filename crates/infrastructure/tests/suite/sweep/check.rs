@@ -257,7 +257,7 @@ fn is_too_much(failed: &[&str], own: &[Submission]) -> bool {
     let own: Vec<_> = own.iter().collect();
     let has_failed = |id: &str| failed.contains(&id);
     check_payment(0, &[accepted("a"), accepted("b")], has_failed, &own, &mut wrong);
-    wrong.iter().any(|found| matches!(found, Finding::PaidTwice(_)))
+    wrong.iter().any(|found| matches!(found, PaidTwice(_)))
 }
 
 #[test]
