@@ -10,7 +10,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
     Iterable, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, Select,
     UpdateMany,
-    sea_query::{InsertStatement, LockType, OnConflict},
+    sea_query::{InsertStatement, IntoTableRef as _, LockType, OnConflict},
 };
 use uuid::Uuid;
 
@@ -59,7 +59,9 @@ pub(super) async fn under_epoch(
         .filter(jobs::Column::State.eq(state))
         .join(JoinType::InnerJoin, to_transcription())
         .select_also(transcriptions::Entity);
-    QuerySelect::query(&mut select).lock_with_tables(LockType::Update, [jobs::Entity]);
+    // Both: of what is not locked, a server returns what it was before the wait for the lock.
+    let both = [jobs::Entity.into_table_ref(), transcriptions::Entity.into_table_ref()];
+    QuerySelect::query(&mut select).lock_with_tables(LockType::Update, both);
     let Some((job, transcription)) = select.one(&tx.db()).await? else { return Ok(None) };
     Ok(Some(live(transcription, job)?))
 }

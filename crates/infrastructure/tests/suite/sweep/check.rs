@@ -73,15 +73,18 @@ pub(super) async fn violations(world: &World, fake: &FakeAssemblyAi, told: &Told
 
 /// What happened, as far as the database tells.
 async fn history(world: &World) -> Vec<String> {
+    let attempts = "SELECT job_id, CAST(at AS text), 'epoch ' || epoch, stage, outcome, code \
+                    FROM job_attempts ORDER BY id";
+    let submissions = "SELECT job_id, CAST(intent_at AS text), 'seq ' || seq, state, provider_id, \
+                       upload_url FROM provider_submissions ORDER BY id";
     let mut told = Vec::new();
-    for sql in [
-        "SELECT 'attempt ' || substr(hex(job_id), 31) || ' ' || at || ' epoch ' || epoch || ' ' \
-         || stage || ' ' || outcome || ' ' || coalesce(code, '') FROM job_attempts ORDER BY id",
-        "SELECT 'submission ' || substr(hex(job_id), 31) || ' ' || seq || ' ' || intent_at || ' ' \
-         || state || ' ' || coalesce(provider_id, '') FROM provider_submissions ORDER BY id",
-    ] {
-        let lines = rows(world, sql).await;
-        told.extend(lines.iter().map(|row| row.try_get_by::<String, _>(0).expect("a text")));
+    for sql in [attempts, submissions] {
+        for row in rows(world, sql).await {
+            let job: Uuid = row.try_get_by(0).expect("an id");
+            let text = |at: usize| row.try_get_by::<Option<String>, _>(at).expect("a text");
+            let words: Vec<_> = (1..6).filter_map(text).collect();
+            told.push(format!("{:02x} {}", job.as_u128() & 0xff, words.join(" ")));
+        }
     }
     told
 }

@@ -94,7 +94,8 @@ async fn tidy(engine: &Engine) {
 
 /// Lets an hour of housekeeping pass after a run.
 pub(super) async fn settle(world: &World) {
-    let adapters = world.adapters(&Arc::new(Faults::recording()), Mutant::None);
+    let calm = Arc::new(Faults::recording());
+    let adapters = Adapters { jobs: world.later.clone(), ..world.adapters(&calm, Mutant::None) };
     let engine = Engine::new(&adapters, config());
     for _ in 0..2 {
         world.clock.leap(TimeDelta::minutes(30));
@@ -223,5 +224,7 @@ async fn open_intents(world: &World) -> Vec<(Uuid, CallbackDigest)> {
 pub(super) async fn find(world: &World, place: usize) -> Result<Option<Transcription>, Finding> {
     use application::ports::TranscriptionRepository as _;
     let found = world.store.find(OWNER, scenario::id(place)).await;
-    Ok(found.map_err(|error| Finding::Broken(error.to_string()))?.map(|found| found.transcription))
+    Ok(found
+        .map_err(|error| Finding::Broken(format!("{error:?}")))?
+        .map(|found| found.transcription))
 }

@@ -14,7 +14,7 @@ use application::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{SettlePolicy, Transcript};
-use infrastructure::persistence::SqliteStore;
+use infrastructure::persistence::Store;
 
 use super::world::config;
 use unfenced::Unfenced;
@@ -71,11 +71,7 @@ impl Mutant {
     }
 
     /// The store as the engine sees it.
-    pub(super) fn jobs(
-        self,
-        jobs: Arc<dyn JobStore>,
-        store: &Arc<SqliteStore>,
-    ) -> Arc<dyn JobStore> {
+    pub(super) fn jobs(self, jobs: Arc<dyn JobStore>, store: &Arc<Store>) -> Arc<dyn JobStore> {
         match self {
             Self::None | Self::SendsAgain | Self::GivesUpEarly => jobs,
             Self::NoFence => Arc::new(Unfenced { jobs, store: store.clone() }),

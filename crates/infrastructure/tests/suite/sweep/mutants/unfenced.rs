@@ -12,7 +12,7 @@ use domain::{
     CallbackDigest, Epoch, FailureCode, Outcome, PollStep, Step, Submission, SubmissionId,
     SubmissionState, Transcription, TranscriptionId, UploadId, UserId, WorkerId,
 };
-use infrastructure::persistence::SqliteStore;
+use infrastructure::persistence::Store;
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
@@ -22,13 +22,13 @@ use crate::sweep::world::LEASE;
 /// now, and goes on in any case.
 pub(super) struct Unfenced {
     pub(super) jobs: Arc<dyn JobStore>,
-    pub(super) store: Arc<SqliteStore>,
+    pub(super) store: Arc<Store>,
 }
 
 impl Unfenced {
     async fn usurped(&self, job: TranscriptionId) -> Option<Lease> {
         let db = self.store.read_connection();
-        let sql = "SELECT epoch FROM jobs WHERE id = ?";
+        let sql = "SELECT epoch FROM jobs WHERE id = $1";
         let values = [job.as_uuid().into()];
         let query = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
         let row = db.query_one_raw(query).await.expect("the query runs")?;
