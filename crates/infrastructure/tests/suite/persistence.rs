@@ -3,6 +3,7 @@
 mod caps;
 mod corrupt;
 mod postgres;
+mod storm;
 mod transcripts;
 
 use std::{path::Path, sync::Arc};

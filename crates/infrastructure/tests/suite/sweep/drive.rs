@@ -24,7 +24,7 @@ use super::{
 /// How long a run may take until nothing happens any more.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-const GLANCE: Duration = Duration::from_millis(20);
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// How the service said that a job ended which its owner gave up, by place.
 pub(super) type Told = BTreeMap<usize, Status>;
@@ -76,7 +76,7 @@ pub(super) async fn drive(
 /// engine's: nothing of a callback may be believed.
 async fn call_back(world: &World, adapters: &Adapters) {
     loop {
-        sleep(GLANCE * 5).await;
+        sleep(GLANCE * 2).await;
         for (_, digest) in open_intents(world).await {
             let _ = adapters.jobs.hear(&digest, Some("not-the-name")).await;
         }
