@@ -4,7 +4,6 @@
 use std::{
     any::Any,
     collections::BTreeMap,
-    env,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -39,6 +38,8 @@ use testkit::{
     contract::a_user,
     fakes, fixtures, servers,
 };
+
+use crate::amount;
 
 /// How long a submission may take before its answer counts as lost.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -248,7 +249,7 @@ fn ambiguous(at: usize) -> Fault {
 
 /// How many answers are ambiguous: `AMBIGUOUS_ANSWERS`, or so many.
 fn answers(otherwise: usize) -> usize {
-    env::var("AMBIGUOUS_ANSWERS").map_or(otherwise, |number| number.parse().expect("a number"))
+    amount("AMBIGUOUS_ANSWERS", otherwise)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

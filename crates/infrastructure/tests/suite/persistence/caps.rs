@@ -1,7 +1,6 @@
 //! The limits on what is claimed, over all processes together.
 
 use std::{
-    env,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -9,8 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use application::ports::{ClaimRequest, Claimed, JobStore, Lease, StepEffects, UserRepository};
-use chrono::Utc;
+use application::ports::{
+    ClaimRequest, Claimed, Clock as _, JobStore, Lease, PortFailure, StepEffects, UserRepository,
+};
 use domain::{
     CompletedFacts, Failure, FailureCode, PollStep, SourceFacts, Stage, Step, Upload, UserId,
     WorkerId,
@@ -26,6 +26,8 @@ use testkit::{
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
+
+use crate::amount;
 
 const CLAIMERS: u32 = 8;
 const OWNERS: u32 = 4;
@@ -100,11 +102,11 @@ impl Claimer {
                 per_owner: PER_OWNER,
                 provider_cap: Some(AT_THE_ENGINE),
             };
-            let claimed = self.store.claim(&request).await.expect("jobs are claimed");
+            let claimed = patient(self.store.claim(&request).await);
             self.observer.look().await;
             claims.fetch_add(claimed.len() as u64, Ordering::Relaxed);
             if claimed.is_empty() {
-                self.store.tick(50).await.expect("the housekeeping is done");
+                patient(self.store.tick(50).await);
             }
             for claimed in claimed {
                 self.turn += 1;
@@ -124,7 +126,7 @@ impl Claimer {
             }
             _ if self.turn % 16 == 0 => self.submit(lease).await,
             _ if self.turn % 16 < 5 => {
-                let step = Step::Retry { failure: failure(), run_at: Utc::now() };
+                let step = Step::Retry { failure: failure(), run_at: SystemClock.now() };
                 self.commit(lease, step, StepEffects::default()).await;
             }
             _ => self.commit(lease, Step::Release, StepEffects::default()).await,
@@ -133,14 +135,15 @@ impl Claimer {
 
     /// Lets a job wait for the engine, and has the engine finish it.
     async fn submit(&self, lease: &Lease) {
-        let upload = Upload { url: "https://upload.example.com/1".to_owned(), at: Utc::now() };
+        let upload =
+            Upload { url: "https://upload.example.com/1".to_owned(), at: SystemClock.now() };
         for step in [Step::Fetched(SourceFacts::default()), Step::Uploaded(Some(upload))] {
             self.commit(lease, step, StepEffects::default()).await;
         }
         let intent = self.store.intend(lease, a_submission()).await.expect("written down");
         let accepted = Some((intent.id, intent.id.to_string()));
         let effects = StepEffects { accepted, ..StepEffects::default() };
-        self.commit(lease, Step::Submitted { check_at: Utc::now() }, effects).await;
+        self.commit(lease, Step::Submitted { check_at: SystemClock.now() }, effects).await;
         self.observer.look().await;
         let finished = self.store.settle(lease.job, lease.epoch, PollStep::Finished).await;
         finished.expect("it goes on");
@@ -162,14 +165,22 @@ impl Claimer {
     }
 }
 
+/// On a busy machine the lock of the claims may not come in time.
+fn patient<T: Default>(answer: Result<T, PortFailure>) -> T {
+    answer.unwrap_or_else(|failure| {
+        assert!(failure.is_transient(), "{failure:?}");
+        T::default()
+    })
+}
+
 async fn queue(store: &Store, owner: UserId) {
-    store.enqueue(&a_transcription(owner, Utc::now())).await.expect("it is queued");
+    store.enqueue(&a_transcription(owner, SystemClock.now())).await.expect("it is queued");
 }
 
 /// `CLAIMS` claims, or 2,000.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn eight_racing_processes_never_claim_beyond_a_limit() {
-    let wanted = env::var("CLAIMS").map_or(2_000, |number| number.parse().expect("a number"));
+    let wanted = amount("CLAIMS", 2_000);
     let database = super::postgres::migrated().await;
     let most = Arc::new(Most::default());
     let mut claimers = Vec::new();
@@ -178,7 +189,7 @@ async fn eight_racing_processes_never_claim_beyond_a_limit() {
     }
     let store = &claimers[0].store;
     for _ in 0..OWNERS {
-        let user = a_user(Utc::now());
+        let user = a_user(SystemClock.now());
         store.insert(&user).await.expect("an account");
         for _ in 0..JOBS {
             queue(store, user.parts().id).await;

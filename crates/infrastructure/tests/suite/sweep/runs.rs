@@ -98,7 +98,9 @@ impl Run {
     /// while the machine was too busy to keep its leases. Each time with fewer others beside it.
     pub(super) async fn make(self) -> Made {
         let (name, mut found, mut times) = (self.name(), Vec::new(), 0);
-        for share in [1, SIDE_BY_SIDE / 4, SIDE_BY_SIDE / 2, SIDE_BY_SIDE] {
+        // A server and its processes have more to do for the same than a file.
+        let least = if self.database == Database::Postgres { 2 } else { 1 };
+        for share in [least, SIDE_BY_SIDE / 4, SIDE_BY_SIDE / 2, SIDE_BY_SIDE] {
             times += 1;
             let _turn = RUNS.acquire_many(share).await.expect("it is never closed");
             let again;

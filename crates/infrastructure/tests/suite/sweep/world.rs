@@ -24,6 +24,7 @@ use infrastructure::{
     persistence::Store,
     system::{OsEntropy, SystemClock, UuidV7Ids},
 };
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
 use tempfile::TempDir;
 use testkit::{
     assemblyai::{FakeAssemblyAi, FakeOptions},
@@ -34,6 +35,7 @@ use uuid::Uuid;
 
 use super::{
     database::{self, Database, Lent},
+    drive,
     media::FolderMedia,
     mutants::Mutant,
     scenario::{self, Scenario},
@@ -150,6 +152,13 @@ impl World {
         let (store, later) = database::open(address, &clock).await;
         let (dir, base_url) = (dir.to_owned(), base_url.to_owned());
         Self { scenario, dir, clock, store, later, base_url }
+    }
+
+    /// What a query finds.
+    pub(super) async fn rows(&self, sql: &str) -> Vec<QueryResult> {
+        let db = self.store.read_connection();
+        let query = Statement::from_string(db.get_database_backend(), sql);
+        drive::patiently(|| db.query_all_raw(query.clone())).await.expect("the query runs")
     }
 
     /// The real adapters, with their faults.

@@ -16,9 +16,9 @@ use crate::contract::{
 pub async fn a_job_that_is_canceled_while_it_completes_has_one_end(stores: &Stores) {
     for round in rounds() {
         let (transcription, lease, copy) = a_storing_job(stores).await;
-        let (canceled, stored) =
+        let (canceled, completed) =
             round.race(stores, cancel(stores, &transcription), complete(stores, &lease)).await;
-        let status = match (canceled, stored) {
+        let status = match (canceled, completed) {
             (Some(CancelOutcome::Canceled(_)), Err(CommitError::LeaseLost)) => Status::Canceled,
             (Some(CancelOutcome::Ended(Status::Completed)), Ok(Outcome::Ended)) => {
                 Status::Completed
@@ -106,9 +106,12 @@ pub async fn a_job_that_is_deleted_while_it_is_settled_leaves_its_copy_only(stor
 pub async fn a_job_that_is_deleted_while_it_completes_leaves_its_copy_only(stores: &Stores) {
     for round in rounds() {
         let (transcription, lease, copy) = a_storing_job(stores).await;
-        let (stored, ()) =
+        let (completed, ()) =
             round.race(stores, complete(stores, &lease), delete(stores, &transcription)).await;
-        assert!(matches!(stored, Ok(_) | Err(CommitError::LeaseLost)), "{round:?}: {stored:?}");
+        assert!(
+            matches!(completed, Ok(_) | Err(CommitError::LeaseLost)),
+            "{round:?}: {completed:?}"
+        );
         gone(stores, round, &transcription).await;
         let parts = transcription.parts();
         let text = stores.transcriptions.transcript(parts.owner, parts.id).await;

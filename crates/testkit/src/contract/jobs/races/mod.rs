@@ -17,8 +17,9 @@ use crate::contract::Stores;
 /// late.
 fn rounds() -> impl Iterator<Item = Round> {
     const EVERY_WAY: u32 = 16;
-    let rounds =
-        env::var("RACE_ROUNDS").map_or(EVERY_WAY, |number| number.parse().expect("a number"));
+    let rounds = env::var_os("RACE_ROUNDS").map_or(EVERY_WAY, |rounds| {
+        rounds.to_str().and_then(|rounds| rounds.parse().ok()).expect("a number")
+    });
     (0..rounds).map(Round)
 }
 
@@ -42,7 +43,7 @@ impl Round {
         let one = async { (late(self.0).await, one.await).1 };
         let other = async { (late(self.0 / 4).await, other.await).1 };
         // A store that never waits would let the first one win each time.
-        if self.0 % 2 == 0 {
+        if self.0.is_multiple_of(2) {
             tokio::join!(one, other)
         } else {
             let (other, one) = tokio::join!(other, one);
