@@ -104,8 +104,8 @@ struct World {
     config: EngineConfig,
     owner: UserId,
     jobs: Vec<TranscriptionId>,
-    _directory: TempDir,
-    _database: Box<dyn Any + Send + Sync>,
+    /// What must live as long.
+    _guard: (TempDir, Box<dyn Any + Send + Sync>),
 }
 
 /// How the jobs ended, and what the engine accepted.
@@ -161,8 +161,8 @@ impl World {
             ..EngineConfig::default()
         };
         let owner = user.parts().id;
-        let (jobs, _directory, _database) = (Vec::new(), directory, guard);
-        Self { fake, store, adapters, config, owner, jobs, _directory, _database }
+        let (jobs, guard) = (Vec::new(), (directory, guard));
+        Self { fake, store, adapters, config, owner, jobs, _guard: guard }
     }
 
     /// Accepts so many more jobs, each with a mark that it keeps at the engine.

@@ -124,7 +124,7 @@ impl Claimer {
                 self.complete(lease).await;
                 queue(&self.store, claimed.job.parts().owner).await;
             }
-            _ if self.turn % 16 == 0 => self.submit(lease).await,
+            _ if self.turn.is_multiple_of(16) => self.submit(lease).await,
             _ if self.turn % 16 < 5 => {
                 let step = Step::Retry { failure: failure(), run_at: SystemClock.now() };
                 self.commit(lease, step, StepEffects::default()).await;
