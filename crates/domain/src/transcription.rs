@@ -314,13 +314,13 @@ impl Transcription {
         let known = &mut self.0.facts;
         known.title = known.title.take().or(facts.title);
         known.duration_ms = known.duration_ms.or(facts.duration_ms);
-        self.0.updated_at = now;
+        self.0.updated_at = self.0.updated_at.max(now);
     }
 
     /// Counts one more attempt.
     pub fn count_retry(&mut self, now: DateTime<Utc>) {
         self.0.retry_count = self.0.retry_count.saturating_add(1);
-        self.0.updated_at = now;
+        self.0.updated_at = self.0.updated_at.max(now);
     }
 
     /// Ends it with a transcript.
@@ -373,7 +373,7 @@ impl Transcription {
 
     fn change(&mut self, state: TranscriptionState, now: DateTime<Utc>) {
         self.0.state = state;
-        self.0.updated_at = now;
+        self.0.updated_at = self.0.updated_at.max(now);
     }
 
     fn refuse(&self, to: &'static str) -> InvalidTransition {

@@ -21,7 +21,7 @@ use infrastructure::{
     objects::Objects,
     persistence::Store,
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
-    system::{OsEntropy, SystemClock, UuidV7Ids},
+    system::{OsEntropy, UuidV7Ids},
 };
 
 use crate::{
@@ -40,7 +40,7 @@ const MIN_FREE_BYTES: u64 = 256 * 1024 * 1024;
 /// # Errors
 /// When one of them cannot work.
 pub fn adapters(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Adapters> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = store.clock();
     let ids = Arc::new(UuidV7Ids);
     let security = &settings.security;
     let secret = security.secret_key.resolve(&OsEntropy).context("SECRET_KEY")?;

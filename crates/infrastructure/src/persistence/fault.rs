@@ -10,6 +10,8 @@ use sea_orm::{DbErr, RuntimeErr, SqlxError};
 use sqlx::postgres::PgDatabaseError;
 use uuid::Uuid;
 
+use super::postgres::is_broken_code;
+
 /// How long a call may take as a whole, waiting for the write lock included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -133,14 +135,11 @@ fn passes_on_postgres(code: &str) -> bool {
         "08", "40", // Memory, disk or connections are used up; the machine fails.
         "53", "58",
     ];
-    const CODES: [&str; 9] = [
-        // A lock, or the statement, was waited for too long.
-        "55P03", "57014", // The server stops, has crashed, starts, or ends what is idle.
-        "57P01", "57P02", "57P03", "57P05", "25P03", // It follows another server.
-        "25006", // A prepared statement was made for a schema that has changed since.
-        "0A000",
-    ];
-    CLASSES.contains(&code.get(..2).unwrap_or_default()) || CODES.contains(&code)
+    // A lock, or the statement, was waited for too long.
+    const CODES: [&str; 2] = ["55P03", "57014"];
+    is_broken_code(code)
+        || CLASSES.contains(&code.get(..2).unwrap_or_default())
+        || CODES.contains(&code)
 }
 
 /// Whether a row is there and a column of it holds what its type cannot.

@@ -3,23 +3,28 @@
 //! Connections are held by pools of our own: that of the driver asks the server for a sign of
 //! life each time a connection comes back, which costs as much as a query.
 
+mod clock;
 mod session;
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use deadpool::{
     Runtime,
-    managed::{self, Metrics, PoolError, RecycleResult, Timeouts},
+    managed::{self, Metrics, PoolError, RecycleError, RecycleResult, Timeouts},
 };
-use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
+};
 use sqlx::{
     ConnectOptions as _, Connection as _,
     postgres::{PgConnectOptions, PgConnection},
 };
+use tokio_util::task::AbortOnDropHandle;
 
+pub(super) use self::clock::ServerClock;
 use self::session::Session;
-pub(super) use self::session::{Change, Reader};
+pub(super) use self::session::{Change, Reader, is_broken_code};
 use super::store::{Lane, OpenError};
 
 /// How long a call waits for a connection that is in use.
@@ -29,6 +34,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// After how long without use a connection is asked for a sign of life before it is used again:
 /// what stands between may have forgotten it.
 const IDLE: Duration = Duration::from_secs(30);
+/// How old a connection grows: what a server sets up for one is as new as its settings and its
+/// schema no later than that.
+const LONGEST: Duration = Duration::from_mins(30);
 /// Prepared statements kept by each connection.
 const STATEMENTS: usize = 256;
 /// What the server holds every connection to, in milliseconds. The longest statement, the longest
@@ -88,10 +96,7 @@ impl PostgresConfig {
             return Err(InvalidAddress);
         }
         let mut options = PgConnectOptions::from_str(url).map_err(|_| InvalidAddress)?;
-        // Behind a pooler that hands each transaction another connection it must be 0.
-        if !url.contains("statement-cache-capacity") {
-            options = options.statement_cache_capacity(STATEMENTS);
-        }
+        options = options.statement_cache_capacity(STATEMENTS);
         Ok(Self { options, api_connections: 10, engine_connections: 4, time: TimeSource::Server })
     }
 }
@@ -102,12 +107,16 @@ pub(super) struct PostgresServer {
     engine: Pool,
     heartbeat: Pool,
     time: TimeSource,
+    clock: Arc<ServerClock>,
     /// For migrations, and for looking at the schema; connected to when it is first used.
     pub(super) schema: DatabaseConnection,
 }
 
 impl PostgresServer {
-    pub(super) fn open(config: &PostgresConfig) -> Result<Self, OpenError> {
+    pub(super) fn open(
+        config: &PostgresConfig,
+        clock: Arc<ServerClock>,
+    ) -> Result<Self, OpenError> {
         let options = config.options.clone().options(LIMITS).disable_statement_logging();
         let pool = |name: &str, size| Pool::new(options.clone().application_name(name), size);
         Ok(Self {
@@ -115,7 +124,8 @@ impl PostgresServer {
             engine: pool("saas-ia-engine", config.engine_connections)?,
             heartbeat: pool("saas-ia-heartbeat", 1)?,
             time: config.time,
-            schema: schema(&config.options),
+            clock,
+            schema: schema(&options),
         })
     }
 
@@ -131,7 +141,12 @@ impl PostgresServer {
     async fn try_begin(&self, pool: &Pool) -> Result<(Change, Option<DateTime<Utc>>), DbErr> {
         let session = pool.session().await?;
         match self.time {
-            TimeSource::Server => session.begin_at_server_time().await,
+            TimeSource::Server => {
+                let look = self.clock.look();
+                let begun = session.begin_at_server_time().await?;
+                begun.1.into_iter().for_each(|told| self.clock.tell(look, told));
+                Ok(begun)
+            }
             TimeSource::Process => Ok((session.begin().await?, None)),
         }
     }
@@ -140,12 +155,22 @@ impl PostgresServer {
         Reader::new(self.pool(lane))
     }
 
-    /// Asks for a sign of life, and whether changes are taken.
+    /// Asks for a sign of life, whether changes are taken, and for the time. On a connection apart:
+    /// that all others are in use is no sign of death.
     pub(super) async fn ping(&self) -> Result<(), DbErr> {
-        let (change, _) = self.begin(Lane::Api).await?;
-        change.assert_writable().await?;
-        change.undo().await;
-        Ok(())
+        let sql = "SELECT current_setting('transaction_read_only'), clock_timestamp()";
+        let look = self.clock.look();
+        let row =
+            self.schema.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("an answer".to_owned()))?;
+        self.clock.tell(look, row.try_get_by(1)?);
+        let read_only: String = row.try_get_by(0)?;
+        if read_only == "off" {
+            return Ok(());
+        }
+        // Another server may take its place at any time, or it the other's.
+        tracing::warn!(event = "database_read_only", "the database takes no changes");
+        Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))
     }
 
     pub(super) async fn close(&self) {
@@ -198,8 +223,8 @@ impl Pool {
 
     /// Lets go of what is not in use, and of the rest as it comes back.
     async fn close(&self) {
-        self.0.close();
         let idle = self.0.retain(|_, _| false).removed;
+        self.0.close();
         for connection in idle {
             // The server is told, so that it need not find out.
             if let Ok(Err(error)) = tokio::time::timeout(WAIT, connection.close()).await {
@@ -232,9 +257,14 @@ impl managed::Manager for Connector {
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
         let options = self.options.clone();
-        let connecting =
-            self.runtime.spawn(async move { PgConnection::connect_with(&options).await });
-        connecting.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+        let connecting = self.runtime.spawn(async move {
+            match tokio::time::timeout(CONNECT, connect(&options)).await {
+                Ok(connected) => connected,
+                Err(_) => Err(sqlx::Error::PoolTimedOut),
+            }
+        });
+        // Not left behind when its caller goes away: a server that hangs would gather them.
+        AbortOnDropHandle::new(connecting).await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
     async fn recycle(
@@ -242,11 +272,26 @@ impl managed::Manager for Connector {
         connection: &mut PgConnection,
         metrics: &Metrics,
     ) -> RecycleResult<sqlx::Error> {
+        if metrics.age() > LONGEST {
+            return Err(RecycleError::message("it is old"));
+        }
         if metrics.last_used() > IDLE {
             connection.ping().await?;
         }
         Ok(())
     }
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    // A role or a database can have another default. What was written down must survive a crash.
+    sqlx::raw_sql(
+        "SELECT set_config('synchronous_commit', 'on', false) \
+         WHERE current_setting('synchronous_commit') = 'off'",
+    )
+    .execute(&mut connection)
+    .await?;
+    Ok(connection)
 }
 
 /// Whether the connection is what failed: another one may do better.

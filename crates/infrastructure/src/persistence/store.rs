@@ -15,7 +15,7 @@ use sea_orm::{
 
 use super::{
     fault::{Stop, StoreError, within},
-    postgres::{self, PostgresConfig, PostgresServer},
+    postgres::{self, PostgresConfig, PostgresServer, ServerClock, TimeSource},
     sqlite::{self, SqliteConfig, SqliteFile},
 };
 
@@ -107,9 +107,23 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let backend = match config.into() {
             DatabaseConfig::Sqlite(config) => Backend::Sqlite(SqliteFile::open(config).await?),
-            DatabaseConfig::Postgres(config) => Backend::Postgres(PostgresServer::open(&config)?),
+            DatabaseConfig::Postgres(config) => {
+                let server = Arc::new(ServerClock::new(Arc::clone(&clock)));
+                let backend = PostgresServer::open(&config, Arc::clone(&server))?;
+                let clock = match config.time {
+                    TimeSource::Server => server,
+                    TimeSource::Process => clock,
+                };
+                return Ok(Self { backend: Backend::Postgres(backend), clock });
+            }
         };
         Ok(Self { backend, clock })
+    }
+
+    /// What time it is where the data is: what is written down for later is told by this clock.
+    /// That of a server is known from the first call that is answered, such as [`Self::ping`].
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// A connection for migrations.

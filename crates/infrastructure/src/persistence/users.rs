@@ -20,10 +20,12 @@ impl UserRepository for Store {
     async fn insert(&self, user: &User) -> Result<(), InsertUserError> {
         bounded("users.insert", async {
             let tx = self.begin(Lane::Api).await?;
-            Entity::insert(row(user).into_active_model().reset_all())
-                .exec_without_returning(&tx.db())
-                .await
-                .map_err(taken)?;
+            let row = row(user).into_active_model().reset_all();
+            let inserted = Entity::insert(row).exec_without_returning(&tx.db()).await;
+            if let Err(error) = inserted {
+                tx.undo().await;
+                return Err(taken(error));
+            }
             Ok(tx.commit().await?)
         })
         .await

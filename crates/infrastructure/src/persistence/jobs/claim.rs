@@ -1,6 +1,6 @@
 //! Handing out ready jobs, in the order of the fair queue, within every limit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use application::ports::{ClaimRequest, Claimed, Lease, PortFailure};
 use chrono::{DateTime, Utc};
@@ -24,30 +24,48 @@ use crate::persistence::{
     store::WriteTx,
 };
 
+/// How many jobs that are another's just now are passed over at most.
+const MOST_HELD: usize = 256;
+
 pub(super) async fn claim(
     tx: &WriteTx,
     request: &ClaimRequest,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, Stop<PortFailure>> {
+    // Without the lock, for which all processes queue: most looks find nothing.
+    if tx.is_postgres() && !is_anything_ready(tx).await? {
+        return Ok(Vec::new());
+    }
     locks::claims(tx).await?;
     let mut sieve = Sieve::new(tx, now);
     let mut claimed = Vec::new();
     let mut slots = request.slots;
+    let mut held = HashSet::new();
     loop {
-        let picked = pick(&mut sieve, &ClaimRequest { slots, ..*request }).await?;
+        let picked = pick(&mut sieve, &ClaimRequest { slots, ..*request }, &held).await?;
+        let wanted: Vec<Uuid> = picked.iter().map(|row| row.id).collect();
         let picked = lock(&mut sieve, picked).await?;
+        let seen = held.len();
+        held.extend(wanted.into_iter().filter(|id| !picked.iter().any(|row| row.id == *id)));
         let leased = lease(&mut sieve, request, picked).await?;
         slots = slots.saturating_sub(u32::try_from(leased.len()).unwrap_or(u32::MAX));
         claimed.extend(leased);
-        // What was given up made room for others.
-        if std::mem::take(&mut sieve.gone).is_empty() {
+        // What was given up, or is another's just now, makes room for others.
+        let done = std::mem::take(&mut sieve.gone).is_empty() && held.len() == seen;
+        if done || held.len() > MOST_HELD {
             return Ok(claimed);
         }
     }
 }
 
+async fn is_anything_ready(tx: &WriteTx) -> Result<bool, StoreError> {
+    let ready = Entity::find().filter(Expr::cust("state = 'ready'")).select_only();
+    let first: Option<Uuid> = ready.column(Column::Id).limit(1).into_tuple().one(&tx.db()).await?;
+    Ok(first.is_some())
+}
+
 /// Locks what was picked. Where changes run side by side, it may have been called off or have ended
-/// since it was looked at: then there is that much less to claim this time.
+/// since it was looked at, or somebody may be about to call it off.
 async fn lock(sieve: &mut Sieve<'_>, picked: Vec<Model>) -> Result<Vec<Model>, StoreError> {
     if picked.is_empty() || !sieve.tx.is_postgres() {
         return Ok(picked);
@@ -103,7 +121,12 @@ async fn lease(
 /// Walks the queue from its head and takes every job that the limits admit, until the slots are
 /// filled. Each further page leaves out whom the limits have shut out meanwhile, so a user with
 /// ten thousand jobs costs one scan of an index, not ten thousand rows.
-async fn pick(sieve: &mut Sieve<'_>, request: &ClaimRequest) -> Result<Vec<Model>, StoreError> {
+/// What is `held` is passed over.
+async fn pick(
+    sieve: &mut Sieve<'_>,
+    request: &ClaimRequest,
+    held: &HashSet<Uuid>,
+) -> Result<Vec<Model>, StoreError> {
     let slots = request.slots as usize;
     let size = request.slots.saturating_mul(8).max(64);
     let mut limits = Limits::load(sieve.tx, request).await?;
@@ -114,7 +137,7 @@ async fn pick(sieve: &mut Sieve<'_>, request: &ClaimRequest) -> Result<Vec<Model
         let whole = page.len() < size as usize;
         behind = page.last().map(|row| (row.vtime, row.id));
         for row in page {
-            if picked.len() < slots && limits.admit(&row) {
+            if picked.len() < slots && !held.contains(&row.id) && limits.admit(&row) {
                 picked.push(row);
             }
         }

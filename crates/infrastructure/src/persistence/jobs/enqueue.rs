@@ -6,12 +6,12 @@ use application::ports::EnqueueError;
 use domain::{Job, Transcription, UserId};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, SqlErr,
+    QuerySelect, Select, SqlErr,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
-use super::{joint, load::save_jobs};
+use super::{joint, load::save_jobs, locks};
 use crate::persistence::{
     entities::{sched_clock, tenant_sched, transcriptions},
     fault::{Stop, StoreError},
@@ -57,24 +57,36 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// The places of `owners`, which nobody else takes meanwhile.
     pub(super) async fn load(
         tx: &WriteTx,
         owners: impl IntoIterator<Item = UserId>,
     ) -> Result<Self, StoreError> {
+        // In one order, or two changes could wait for each other.
+        let places = places(owners).order_by_asc(tenant_sched::Column::UserId).lock_exclusive();
+        Self::read(tx, places).await
+    }
+
+    /// The places of those of `owners`, who all have one, of which nobody else takes any just now.
+    pub(super) async fn of_the_free(
+        tx: &WriteTx,
+        owners: impl IntoIterator<Item = UserId>,
+    ) -> Result<Self, StoreError> {
+        Self::read(tx, locks::free(places(owners))).await
+    }
+
+    async fn read(tx: &WriteTx, places: Select<tenant_sched::Entity>) -> Result<Self, StoreError> {
         let clock = sched_clock::Entity::find().one(&tx.db()).await?;
         let clock = clock.ok_or(StoreError::Broken("the queue has no clock"))?.vclock;
-        let owners = owners.into_iter().map(|owner| owner.as_uuid());
-        let last = tenant_sched::Entity::find()
-            .filter(tenant_sched::Column::UserId.is_in(owners))
-            // In one order, or two changes could wait for each other.
-            .order_by_asc(tenant_sched::Column::UserId)
-            .lock_exclusive()
-            .all(&tx.db())
-            .await?;
+        let last = places.all(&tx.db()).await?;
         Ok(Self {
             clock,
             last: last.into_iter().map(|row| (row.user_id, row.last_vtime)).collect(),
         })
+    }
+
+    pub(super) fn has(&self, owner: UserId) -> bool {
+        self.last.contains_key(&owner.as_uuid())
     }
 
     /// Takes the next place of `owner`.
@@ -98,6 +110,11 @@ impl Queue {
             .await?;
         Ok(())
     }
+}
+
+fn places(owners: impl IntoIterator<Item = UserId>) -> Select<tenant_sched::Entity> {
+    let owners = owners.into_iter().map(|owner| owner.as_uuid());
+    tenant_sched::Entity::find().filter(tenant_sched::Column::UserId.is_in(owners))
 }
 
 /// Moves the queue's clock forward to `vtime`, never back.

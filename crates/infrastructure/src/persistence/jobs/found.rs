@@ -138,9 +138,12 @@ pub(super) async fn resolve(
     let of_engine = Entity::find_by_id(id.as_uuid()).filter(Column::Engine.eq(engine));
     if let Some(seen) = of_engine.clone().one(&tx.db()).await? {
         locks::job(tx, TranscriptionId::from_uuid(seen.job_id)).await?;
+        // Where its job has ended, its submissions keep others from deciding of one what this
+        // decides of another.
+        let all = of_job(seen.job_id).select_only().column(Column::Id).order_by_asc(Column::Id);
+        all.lock_exclusive().into_tuple::<Uuid>().all(&tx.db()).await?;
     }
-    // Where its job has ended, the submission itself keeps others from deciding the same.
-    let row = of_engine.lock_exclusive().one(&tx.db()).await?;
+    let row = of_engine.one(&tx.db()).await?;
     if let Some(recorded) = named(engine, provider_id).one(&tx.db()).await? {
         return Ok(as_recorded(&recorded));
     }

@@ -1,5 +1,7 @@
 //! Housekeeping: what time alone does to jobs.
 
+use std::time::{Duration, Instant};
+
 use application::ports::{PortFailure, TickReport};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -21,13 +23,17 @@ use crate::persistence::{
         attempts,
         jobs::{Column, Entity},
     },
-    fault::{CorruptRow, Stop, StoreError},
+    fault::{CorruptRow, Stop, StoreError, unreadable},
     rows,
     store::WriteTx,
 };
 
 /// How long the history is kept.
 const HISTORY: TimeDelta = TimeDelta::days(30);
+
+/// How long the jobs of a tick may take: on a server that is slow, a few are ended for good
+/// rather than many in vain. The rest is left for the next tick.
+const ENOUGH: Duration = Duration::from_secs(3);
 
 /// The states that have a time at which something is due.
 pub(super) const DUE: [&str; 2] = ["state = 'scheduled'", "state = 'waiting'"];
@@ -41,14 +47,15 @@ pub(super) async fn tick(
 ) -> Result<TickReport, Stop<PortFailure>> {
     let mut sieve = Sieve::new(tx, now);
     let mut report = TickReport::default();
-    reap(&mut sieve, limit, &mut report).await?;
-    expire(&mut sieve, past_deadline(limit, now), &mut report).await?;
+    let begun = Instant::now();
+    reap(&mut sieve, limit, begun, &mut report).await?;
+    expire(&mut sieve, past_deadline(limit, now), begun, &mut report).await?;
     let rest = limit.saturating_sub(report.expired);
-    expire(&mut sieve, past_await(rest, now), &mut report).await?;
+    expire(&mut sieve, past_await(rest, now), begun, &mut report).await?;
     report.promoted = promote(&mut sieve, limit).await?;
     prune(tx, limit, now).await?;
     submissions::prune(tx, limit, now).await?;
-    report.next_due = next_due(&mut sieve).await?;
+    report.next_due = next_due(tx).await?;
     report.ended.extend(sieve.gone.into_iter().map(|id| (id, FailureCode::Internal)));
     Ok(report)
 }
@@ -107,6 +114,7 @@ pub(super) fn next_in(state: &'static str) -> Select<Entity> {
 async fn reap(
     sieve: &mut Sieve<'_>,
     limit: u32,
+    begun: Instant,
     report: &mut TickReport,
 ) -> Result<(), StoreError> {
     let (tx, now) = (sieve.tx, sieve.now);
@@ -115,6 +123,9 @@ async fn reap(
     let submissions =
         load::submissions_in_force(tx, dead.iter().map(|live| live.job.parts().id)).await?;
     for mut live in dead {
+        if begun.elapsed() > ENOUGH {
+            break;
+        }
         let id = live.job.parts().id;
         let unanswered = submissions.get(&id).is_some_and(may_be_open);
         let outcome = live.job.reap(&mut live.transcription, unanswered, now)?;
@@ -132,6 +143,7 @@ async fn reap(
 async fn expire(
     sieve: &mut Sieve<'_>,
     late: Select<Entity>,
+    begun: Instant,
     report: &mut TickReport,
 ) -> Result<(), StoreError> {
     let (tx, now) = (sieve.tx, sieve.now);
@@ -140,6 +152,9 @@ async fn expire(
     let ids = late.iter().map(|live| live.job.parts().id);
     let submissions = load::submissions_in_force(tx, ids).await?;
     for mut live in late {
+        if begun.elapsed() > ENOUGH {
+            break;
+        }
         let id = live.job.parts().id;
         let unanswered = submissions.get(&id).is_some_and(may_be_open);
         let outcome = live.job.expire(&mut live.transcription, unanswered, now)?;
@@ -179,7 +194,8 @@ async fn promote(sieve: &mut Sieve<'_>, limit: u32) -> Result<u32, StoreError> {
     if jobs.is_empty() {
         return Ok(0);
     }
-    let mut queue = Queue::load(tx, jobs.iter().map(|job| job.parts().owner)).await?;
+    let mut queue = Queue::of_the_free(tx, jobs.iter().map(|job| job.parts().owner)).await?;
+    jobs.retain(|job| queue.has(job.parts().owner));
     for job in &mut jobs {
         let place = queue.place(job.parts().owner, job.parts().cost);
         job.promote(place)?;
@@ -203,12 +219,17 @@ async fn prune(tx: &WriteTx, limit: u32, now: DateTime<Utc>) -> Result<(), Store
     Ok(())
 }
 
-async fn next_due(sieve: &mut Sieve<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
+async fn next_due(tx: &WriteTx) -> Result<Option<DateTime<Utc>>, StoreError> {
     // One look into the index for each state.
     let mut next = None;
     for state in DUE {
-        let first = sieve.rows(next_in(state)).await?;
-        next = next.into_iter().chain(first.into_iter().map(|row| row.run_at)).min();
+        let first = next_in(state).select_only().column(Column::RunAt).into_tuple();
+        let first: Option<DateTime<Utc>> = match first.one(&tx.db()).await {
+            // The job is given up when its turn comes.
+            Err(error) if unreadable(&error) => None,
+            first => first?,
+        };
+        next = next.into_iter().chain(first).min();
     }
     Ok(next)
 }

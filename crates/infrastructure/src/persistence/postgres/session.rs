@@ -35,10 +35,12 @@ impl Session {
 
     /// Begins a change.
     pub(super) async fn begin(mut self) -> Result<Change, DbErr> {
+        // From here on, whatever fails: there may be a transaction that nobody commits.
+        self.open = true;
         self.run(async |connection| sqlx::raw_sql(BEGIN).execute(connection).await)
             .await
             .map_err(exec)?;
-        Ok(Change::new(self))
+        Ok(Change(Mutex::new(self)))
     }
 
     /// Begins a change and asks for the time in one round trip.
@@ -47,12 +49,13 @@ impl Session {
     ) -> Result<(Change, Option<DateTime<Utc>>), DbErr> {
         const BEGIN_AND_TELL: &str =
             "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT clock_timestamp()";
+        self.open = true;
         let row = self
             .run(async |connection| sqlx::raw_sql(BEGIN_AND_TELL).fetch_one(connection).await)
             .await
             .map_err(query)?;
         let now = row.try_get(0).map_err(query)?;
-        Ok((Change::new(self), Some(now)))
+        Ok((Change(Mutex::new(self)), Some(now)))
     }
 
     /// Runs one statement. Whoever drops the future leaves the connection in an unknown state, and
@@ -99,6 +102,14 @@ impl Drop for Session {
     }
 }
 
+/// Errors after which a connection is no good: it ended, or the server shuts down, has crashed,
+/// starts, or lost its database.
+const BROKEN_CLASSES: [&str; 2] = ["08", "57P"];
+/// The same one by one: idle inside a transaction for too long, inside a transaction that nobody
+/// knows of, on a server that takes no changes any more, statements that were prepared for another
+/// schema or got mixed up.
+const BROKEN: [&str; 7] = ["25P03", "25P02", "25001", "25006", "0A000", "26000", "42P05"];
+
 /// Whether the connection cannot be used again: it ended, or the server is about to end it.
 pub(super) fn is_broken(error: &sqlx::Error) -> bool {
     match error {
@@ -107,24 +118,20 @@ pub(super) fn is_broken(error: &sqlx::Error) -> bool {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
-        // 57P01 to 57P05: shut down, crashed, starting, its database dropped, idle for too long;
-        // 25P03: idle inside a transaction for too long.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            code.starts_with("57P") || code.starts_with("08") || code == "25P03"
-        }),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_broken_code(&code)),
         _ => false,
     }
+}
+
+/// The same, by the `SQLSTATE`.
+pub(in crate::persistence) fn is_broken_code(code: &str) -> bool {
+    BROKEN_CLASSES.iter().any(|class| code.starts_with(class)) || BROKEN.contains(&code)
 }
 
 /// A transaction on a server.
 pub(in crate::persistence) struct Change(Mutex<Session>);
 
 impl Change {
-    fn new(mut session: Session) -> Self {
-        session.open = true;
-        Self(Mutex::new(session))
-    }
-
     pub(in crate::persistence) async fn commit(self) -> Result<(), StoreError> {
         let mut session = self.0.into_inner();
         // The server would undo it and report success.
@@ -145,24 +152,6 @@ impl Change {
         let undone =
             session.run(async |connection| sqlx::raw_sql("ROLLBACK").execute(connection).await);
         session.open = undone.await.is_err();
-    }
-
-    /// Fails on a server that only follows another.
-    pub(super) async fn assert_writable(&self) -> Result<(), DbErr> {
-        let read_only = "SELECT current_setting('transaction_read_only')";
-        let row = self
-            .0
-            .lock()
-            .await
-            .run(async |connection| sqlx::raw_sql(read_only).fetch_one(connection).await)
-            .await
-            .map_err(query)?;
-        let answer: String = row.try_get(0).map_err(query)?;
-        if answer == "off" {
-            Ok(())
-        } else {
-            Err(DbErr::Custom("the database takes no changes".to_owned()))
-        }
     }
 }
 

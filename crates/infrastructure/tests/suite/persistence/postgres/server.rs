@@ -7,7 +7,7 @@ use application::ports::{
     UserRepository,
 };
 use chrono::TimeDelta;
-use domain::{JobState, WorkerId};
+use domain::{JobState, UserId, WorkerId};
 use infrastructure::{
     persistence::{PostgresConfig, Store, TimeSource},
     system::SystemClock,
@@ -19,6 +19,7 @@ use testkit::{
     contract::{TestClock, a_transcription, a_user},
     servers::{PostgresServer, TestDatabase},
 };
+use tokio::{io::AsyncReadExt, net::TcpListener};
 use uuid::Uuid;
 
 use super::{fresh, migrated, open};
@@ -257,6 +258,115 @@ async fn heartbeats_move_no_index() {
         tokio::task::yield_now().await;
     }
     panic!("the counts are not told");
+}
+
+/// A server of one's own, and a store that works there as a user who may not do everything.
+async fn as_a_plain_user() -> (Arc<PostgresServer>, Store, UserId) {
+    let (server, store, clock) = on_a_server_of_its_own().await;
+    let owner = a_claimed_job(&store, &clock).await.transcription.parts().owner;
+    store.close().await;
+    let url = server.url("postgres");
+    run(
+        &server,
+        &[
+            "CREATE ROLE app LOGIN PASSWORD 'app'",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app",
+            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app",
+        ],
+    )
+    .await;
+    let address = url.rsplit_once('@').expect("an address").1;
+    let config = PostgresConfig::new(&format!("postgresql://app:app@{address}"));
+    let store = Store::open(config.expect("an address"), Arc::new(SystemClock)).await;
+    (server, store.expect("it opens"), owner)
+}
+
+async fn run(server: &Arc<PostgresServer>, statements: &'static [&'static str]) {
+    let server = Arc::clone(server);
+    blocking(move || server.run("postgres", statements).expect("it is done")).await;
+}
+
+/// A change that fails at its very beginning leaves no connection behind inside a transaction.
+#[tokio::test]
+async fn a_change_that_does_not_begin_spoils_no_connection() {
+    let (server, store, _) = as_a_plain_user().await;
+    store.tick(1).await.expect("it looks");
+    run(&server, &["REVOKE EXECUTE ON FUNCTION clock_timestamp() FROM PUBLIC"]).await;
+    for _ in 0..6 {
+        store.tick(1).await.expect_err("nobody tells the time");
+    }
+    run(&server, &["GRANT EXECUTE ON FUNCTION clock_timestamp() TO PUBLIC"]).await;
+    for _ in 0..6 {
+        store.tick(1).await.expect("it looks again");
+    }
+}
+
+/// A step of the schema does not spoil what was prepared before it.
+#[tokio::test]
+async fn a_table_may_change_under_a_running_store() {
+    let (server, store, owner) = as_a_plain_user().await;
+    for _ in 0..6 {
+        assert!(UserRepository::find(&store, owner).await.expect("it is read").is_some());
+        store.tick(1).await.expect("it looks");
+    }
+    run(
+        &server,
+        &[
+            "ALTER TABLE users ALTER full_name TYPE varchar(300)",
+            "ALTER TABLE jobs ALTER upload_url TYPE varchar(9000)",
+        ],
+    )
+    .await;
+    for _ in 0..6 {
+        assert!(UserRepository::find(&store, owner).await.expect("it is read").is_some());
+    }
+    // What it had begun is told to be tried again, once for each connection at most.
+    let mut failures = 0;
+    while let Err(failure) = store.tick(1).await {
+        assert!(failure.is_transient(), "{failure:?}");
+        failures += 1;
+        assert!(failures <= 4, "{failure:?}");
+    }
+}
+
+/// Connections to a server that took no changes for a while are not kept.
+#[tokio::test]
+async fn a_server_that_takes_changes_again_is_used_again() {
+    let (server, store, owner) = as_a_plain_user().await;
+    let queue = async || store.enqueue(&a_transcription(owner, SystemClock.now())).await;
+    run(&server, &["ALTER ROLE app SET default_transaction_read_only = on"]).await;
+    let refused = queue().await.expect_err("it takes no changes");
+    assert!(matches!(&refused, EnqueueError::Failed(f) if f.is_transient()), "{refused:?}");
+    assert!(store.ping().await.is_err());
+    run(&server, &["ALTER ROLE app RESET default_transaction_read_only"]).await;
+    queue().await.expect("it takes changes again");
+}
+
+/// Whoever is not answered in time leaves no half-made connection behind.
+#[tokio::test]
+async fn a_server_that_hangs_gathers_no_connections() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let url = format!("postgresql://u:p@127.0.0.1:{port}/d");
+    let config = PostgresConfig::new(&url).expect("an address");
+    let store = Store::open(config, Arc::new(SystemClock)).await.expect("it opens");
+    let user = UserId::from_uuid(Uuid::nil());
+    let (failed, accepted) = tokio::join!(UserRepository::find(&store, user), listener.accept());
+    assert!(failed.expect_err("nobody answers").is_transient());
+    let (mut connection, _) = accepted.expect("somebody came");
+    let mut said = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_mins(1), connection.read_to_end(&mut said));
+    ended.await.expect("it is given up on").expect("it is read");
+}
+
+#[tokio::test]
+async fn what_is_written_down_for_later_is_told_by_the_servers_clock() {
+    let database = migrated().await;
+    let clock = Arc::new(TestClock::at_noon());
+    let store = open(&database, &clock, TimeSource::Server).await;
+    store.ping().await.expect("it lives");
+    let apart = (store.clock().now() - SystemClock.now()).abs();
+    assert!(apart < TimeDelta::minutes(1), "{apart} apart");
 }
 
 #[tokio::test]
