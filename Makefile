@@ -4,9 +4,11 @@
 
 CARGO ?= cargo
 KILLS ?= 200
+DATABASE ?= sqlite
+CHAOS_SECONDS ?= 1800
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools lint fmt ci chaos-binary check-clients check-exports bench bench-login bench-exports pipeline-kills deny audit
+.PHONY: help run test test-tools lint fmt ci chaos chaos-binary check-clients check-exports check-docker bench bench-engine bench-login bench-exports pipeline-kills deny audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' \
@@ -54,6 +56,9 @@ bench-login: export LOGIN_COST = $(COST)
 bench-login: ## Compare how long refused sign-ins take, by their cause (SAMPLES=100, COST=10)
 	$(CARGO) bench --profile dev --package black-box-tests --bench sign_in
 
+bench-engine: ## Measure how many jobs a second the engine moves, on SQLite and PostgreSQL, beside pgbench
+	$(CARGO) bench --package infrastructure --bench engine
+
 bench-exports: ## Measure how long it takes to write an hour of speech in each format
 	$(CARGO) bench --package domain --bench exports
 	$(CARGO) bench --package api --bench exports
@@ -63,11 +68,24 @@ check-exports: export CARGO := $(CARGO)
 check-exports: ## Read exports with parsers written by others
 	tests/exports/check.sh
 
+check-docker: export CARGO := $(CARGO)
+check-docker: ## Check the image, the compose files and the proxy, without Docker
+	scripts/check-docker.sh
+
 pipeline-kills: export PIPELINE_KILLS = $(KILLS)
-pipeline-kills: ## Kill the release binary in the middle of every kind of job (KILLS=200; about 20 minutes)
+pipeline-kills: export PIPELINE_DATABASE = $(DATABASE)
+pipeline-kills: ## Kill the release binary in the middle of every kind of job (KILLS=200, DATABASE=sqlite or postgres; about 20 minutes)
 	$(CARGO) build --locked --release --package server --bin saas-ia
 	SAAS_IA_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/saas-ia" \
 		$(CARGO) test --package black-box-tests --test suite pipeline -- --nocapture
+
+# To repeat a run: make chaos CHAOS_SEED=...
+chaos: export CHAOS_SECONDS := $(CHAOS_SECONDS)
+chaos: export CHAOS_SEED := $(CHAOS_SEED)
+chaos: ## Kill, freeze and cut off everything in turn, under load (CHAOS_SECONDS=1800, CHAOS_SEED)
+	$(CARGO) build --locked --release --package server --bin saas-ia
+	SAAS_IA_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/saas-ia" \
+		$(CARGO) test --package black-box-tests --test suite chaos -- --nocapture --test-threads=1
 
 deny: ## Check licences, bans and sources with cargo-deny
 	@$(CARGO) deny --version >/dev/null 2>&1 \

@@ -25,6 +25,12 @@ impl Chance {
         Self(seed)
     }
 
+    /// A stream of its own, for what runs beside this one.
+    #[must_use]
+    pub fn split(&mut self) -> Self {
+        Self(self.below(u64::MAX))
+    }
+
     /// A number below `end`, which is at least 1.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

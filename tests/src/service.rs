@@ -35,7 +35,11 @@ pub struct Setup {
     folder: Arc<TempDir>,
     environment: BTreeMap<String, String>,
     port: u16,
+    role: &'static [&'static str],
 }
+
+/// What a process is started as, unless something else is said.
+const WHOLE: &[&str] = &["serve"];
 
 /// How a command ended.
 #[derive(Debug)]
@@ -63,7 +67,8 @@ impl Setup {
     /// When there is no room for the folder.
     pub fn new() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let setup = Self { folder: Arc::new(folder), environment: BTreeMap::new(), port: 0 };
+        let folder = Arc::new(folder);
+        let setup = Self { folder, environment: BTreeMap::new(), port: 0, role: WHOLE };
         let data = setup.data().to_string_lossy().into_owned();
         Ok(setup
             .on_another_port()?
@@ -99,6 +104,27 @@ impl Setup {
         self.port = free_port()?;
         let port = self.port.to_string();
         Ok(self.with("PORT", &port))
+    }
+
+    /// The same folder and settings, for a process that serves the API and runs no jobs.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn as_api(mut self) -> anyhow::Result<Self> {
+        self.role = &["serve", "--no-worker"];
+        self.on_another_port()
+    }
+
+    /// The same folder and settings, for a process that only runs jobs. Its port is the one at
+    /// which it tells how it is.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn as_worker(mut self) -> anyhow::Result<Self> {
+        self.role = &["worker"];
+        let setup = self.on_another_port()?;
+        let port = setup.port.to_string();
+        Ok(setup.with("WORKER_HEALTH_PORT", &port))
     }
 
     /// `DATA_DIR`; it does not exist before the first start.
@@ -142,11 +168,19 @@ impl Setup {
     /// # Errors
     /// When it ends instead, or does not get ready; with its log.
     pub async fn start(self) -> anyhow::Result<Service> {
-        let client = Client::new(&self.base_url())?;
-        let child = self.spawn()?;
-        let mut service = Service { setup: self, client, child };
+        let mut service = self.begin()?;
         service.wait_until_ready().await?;
         Ok(service)
+    }
+
+    /// Starts the service and does not wait for it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin(self) -> anyhow::Result<Service> {
+        let client = Client::new(&self.base_url())?;
+        let child = self.spawn()?;
+        Ok(Service { setup: self, client, child })
     }
 
     /// The command line that everything is run with, for whoever wants to run it himself.
@@ -165,12 +199,17 @@ impl Setup {
 
     fn spawn(&self) -> anyhow::Result<Child> {
         let log = self.open_log()?;
-        let mut command = Command::from(self.command(binary(), &["serve"]));
+        let mut command = Command::from(self.command(binary(), self.role));
         Ok(command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn()?)
     }
 
     fn log_path(&self) -> PathBuf {
-        self.folder.path().join("service.log")
+        let name = match self.role {
+            WHOLE => "service.log".to_owned(),
+            // Several processes may share the folder.
+            role => format!("{}-{}.log", role.concat(), self.port),
+        };
+        self.folder.path().join(name)
     }
 
     fn open_log(&self) -> anyhow::Result<File> {
@@ -225,10 +264,60 @@ impl Service {
     /// # Errors
     /// When it does not end in time.
     pub async fn terminate(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
-        let id = self.child.id().context("the service has ended")?;
-        kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;
+        self.signal(Signal::SIGTERM)?;
         let ended = timeout(within, self.child.wait()).await;
         Ok(ended.context("the service did not end in time")??)
+    }
+
+    /// Stops the process without ending it (SIGSTOP).
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets a frozen process go on.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let id = self.child.id().context("the service has ended")?;
+        Ok(kill(Pid::from_raw(id.try_into()?), signal)?)
+    }
+
+    /// Waits until it has logged `text`.
+    ///
+    /// # Errors
+    /// When it ends instead, or does not log it; with its log.
+    pub async fn wait_until_logged(&mut self, text: &str) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log()?;
+            if log.contains(text) {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the service ended with {status} and never logged {text}:\n{log}");
+            }
+            if Instant::now() > deadline {
+                bail!("the service does not log {text}:\n{log}");
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn until_ended(&mut self) -> anyhow::Result<ExitStatus> {
+        let ended = timeout(PATIENCE, self.child.wait()).await;
+        Ok(ended.with_context(|| format!("it does not end:\n{}", self.log_or_empty()))??)
     }
 
     /// Starts the service again, in the same folder with the same settings, after it has ended.
@@ -240,7 +329,11 @@ impl Service {
         self.wait_until_ready().await
     }
 
-    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    /// When it ends instead, or does not get ready; with its log.
+    pub async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait()? {

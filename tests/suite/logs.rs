@@ -1,12 +1,22 @@
 //! What stands in the log, and what never does, in either format and at its most talkative.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fs::File, process::Stdio, time::Duration};
 
 use anyhow::{Context, ensure};
-use black_box_tests::{Account, Client, MediaServer, Service, Setup, client::PASSWORD};
+use black_box_tests::{
+    Account, Client, MediaServer, Service, Setup, binary, client::PASSWORD, service::PATIENCE,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{assemblyai::FakeAssemblyAi, fixtures};
+use tokio::{
+    process::Command,
+    time::{Instant, sleep, timeout},
+};
 
 const MAIL: &str = "mail-canary@example.com";
 const STRANGER: &str = "stranger-canary@example.com";
@@ -158,4 +168,27 @@ async fn transcribe(
     let secret = call_back(service, engine).await?;
     account.client.call(Method::DELETE, &path, Some(token)).await?.expect(204)?;
     Ok((ended.word("text")?.to_owned(), secret))
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_stops_nothing() -> anyhow::Result<()> {
+    let setup = Setup::new()?.with("LOG_LEVEL", "debug");
+    let mut command = Command::from(setup.command(binary(), &["serve"]));
+    let full = File::options().write(true).open("/dev/full")?;
+    let mut child = command.stdout(Stdio::null()).stderr(full).kill_on_drop(true).spawn()?;
+    let client = Client::new(&setup.base_url())?;
+    let deadline = Instant::now() + PATIENCE;
+    while client.get("/health/ready", None).await.is_err() {
+        ensure!(Instant::now() < deadline, "the service does not get ready");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let account = client.account(MAIL).await?;
+    let body = json!({ "video_url": "https://youtu.be/dQw4w9WgXcQ" });
+    client.post("/api/transcription", Some(&account.token), &body).await?.expect(201)?;
+    account.until_idle(PATIENCE).await?;
+    ensure!(account.list().await?[0]["status"] == "completed", "it does not end");
+    let id = Pid::from_raw(child.id().context("it runs")?.try_into()?);
+    kill(id, Signal::SIGTERM)?;
+    ensure!(timeout(PATIENCE, child.wait()).await??.success(), "it does not end in order");
+    Ok(())
 }

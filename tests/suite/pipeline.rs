@@ -2,31 +2,34 @@
 //! in, through a paid engine whose answers get lost. Every accepted job ends once, the engine
 //! accepts none twice, and nothing is left behind: no file, no process, no lease, no intent.
 //!
-//! `PIPELINE_KILLS` says how often the process is killed; `make pipeline-kills` runs the long
-//! edition over the release binary.
+//! `PIPELINE_KILLS` says how often the process is killed, `PIPELINE_DATABASE` over which database;
+//! `make pipeline-kills` runs the long edition over the release binary.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::Command,
     time::Duration,
 };
 
 use anyhow::{Context, bail, ensure};
-use black_box_tests::{
-    Account, Answer, Chance, MediaServer, Service, Setup, service::PATIENCE, workspace,
-};
-use serde_json::{Value, json};
+use black_box_tests::{Account, Chance, MediaServer, Service, Setup, service::PATIENCE, workspace};
+use serde_json::Value;
 use testkit::{
     assemblyai::{Endpoint, FakeAssemblyAi, Fault},
     fixtures::{self, Recording},
+    servers::PostgresServer,
 };
 use tokio::{
     sync::mpsc,
     task::JoinSet,
     time::{Instant, sleep},
+};
+
+use crate::{
+    leftovers::{self, files_in, wait_until_no_process_is_in},
+    marks,
 };
 
 /// Between two checks a job sees this many kills, and thus can never have lost three holders.
@@ -53,15 +56,6 @@ cp "$(dirname "$0")/recording.wav" audio.wav
 kill $child
 "#;
 
-/// Counts what must be gone at the end, in the database itself.
-const COUNT: &str = "import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-for name, query in (
-    ('jobs', 'SELECT count(*) FROM jobs'),
-    ('intents', \"SELECT count(*) FROM provider_submissions WHERE state IN ('intent', 'accepted')\"),
-    ('erasures', 'SELECT count(*) FROM erasures'),
-): print(name, db.execute(query).fetchone()[0])";
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     YouTube,
@@ -69,10 +63,17 @@ enum Kind {
     Upload,
 }
 
+/// Where the service keeps its jobs: `PIPELINE_DATABASE` is `sqlite` unless it is `postgres`.
+enum Database {
+    Sqlite,
+    Postgres(Box<PostgresServer>),
+}
+
 struct World {
     engine: FakeAssemblyAi,
     media: MediaServer,
     recording: &'static Recording,
+    database: Database,
     setup: Setup,
 }
 
@@ -108,6 +109,11 @@ async fn kills_at_any_moment_of_the_whole_path_lose_nothing_and_pay_nothing_twic
         }
     }
     let ended = world.check(&account, &attempts).await?;
+    if world.database.is_shared() {
+        service.kill().await?;
+        leftovers::let_an_hour_pass(&world.setup.data())?;
+        service.restart().await?;
+    }
     world.wait_until_nothing_is_left(&mut service).await?;
     println!(
         "{kills} kills; {} asked for, {} accepted, {ended:?}; accepted by the engine: {}; what \
@@ -118,6 +124,41 @@ async fn kills_at_any_moment_of_the_whole_path_lose_nothing_and_pay_nothing_twic
     );
     ensure!(hits.len() > 2, "the kills hit too few stages: {hits:?}");
     Ok(())
+}
+
+impl Database {
+    fn choose() -> anyhow::Result<Self> {
+        match workspace::variable("PIPELINE_DATABASE") {
+            None => Ok(Self::Sqlite),
+            Some(name) if name == "sqlite" => Ok(Self::Sqlite),
+            Some(name) if name == "postgres" => {
+                Ok(Self::Postgres(Box::new(PostgresServer::start()?)))
+            }
+            Some(name) => bail!("PIPELINE_DATABASE is sqlite or postgres, not {}", name.display()),
+        }
+    }
+
+    fn used_by(&self, setup: Setup) -> Setup {
+        match self {
+            Self::Sqlite => setup,
+            Self::Postgres(server) => setup.with("DATABASE_URL", &server.url("postgres")),
+        }
+    }
+
+    /// Whether several processes may use it.
+    fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite => false,
+            Self::Postgres(_) => true,
+        }
+    }
+
+    fn left(&self, data: &Path) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Sqlite => leftovers::in_sqlite(&data.join("saas-ia.db")),
+            Self::Postgres(server) => leftovers::in_postgres(server, "postgres"),
+        }
+    }
 }
 
 impl World {
@@ -135,7 +176,9 @@ impl World {
             fs::set_permissions(tools.join(name), fs::Permissions::from_mode(0o755))?;
         }
         let tool = |name: &str| tools.join(name).to_string_lossy().into_owned();
-        let setup = setup
+        let database = Database::choose()?;
+        let setup = database
+            .used_by(setup)
             .with("ENGINE", "assemblyai")
             .with("ASSEMBLYAI_API_KEY", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
             .with("ASSEMBLYAI_BASE_URL", &engine.base_url())
@@ -147,7 +190,7 @@ impl World {
             .with("YTDLP_PATH", &tool("yt-dlp"))
             .with("FFMPEG_PATH", &tool("ffmpeg"))
             .with("LOG_LEVEL", "warn");
-        Ok(Self { engine, media, recording, setup })
+        Ok(Self { engine, media, recording, database, setup })
     }
 
     /// Gives some of the next answers to submissions a fault; most are that the job was accepted
@@ -194,8 +237,8 @@ impl World {
             asking.spawn(async move {
                 sleep(Duration::from_millis(delay)).await;
                 let answer = match kind {
-                    Kind::YouTube | Kind::Media => create(&account, &url, &mark).await,
-                    Kind::Upload => upload(&account, wav, &mark).await,
+                    Kind::YouTube | Kind::Media => marks::create(&account, &url, &mark).await,
+                    Kind::Upload => marks::upload(&account, wav, &mark).await,
                 };
                 let id = answer.ok().filter(|answer| answer.status == 201);
                 let id = id.and_then(|answer| answer.word("id").map(str::to_owned).ok());
@@ -284,7 +327,7 @@ impl World {
         loop {
             let mut left = files_in(&data.join("work"));
             left.extend(files_in(&data.join("uploads")));
-            left.extend(counted(&data.join("saas-ia.db"))?);
+            left.extend(self.database.left(&data)?);
             let kept =
                 self.engine.ledger().iter().filter(|job| !self.engine.is_deleted(&job.id)).count();
             if kept > 0 {
@@ -299,66 +342,4 @@ impl World {
         service.kill().await?;
         wait_until_no_process_is_in(service.setup().folder()).await
     }
-}
-
-async fn create(account: &Account, url: &str, mark: &str) -> anyhow::Result<Answer> {
-    let body = json!({ "video_url": url, "keyterms": [mark], "metadata": { "mark": mark } });
-    account.client.post("/api/transcription", Some(&account.token), &body).await
-}
-
-async fn upload(account: &Account, wav: &[u8], mark: &str) -> anyhow::Result<Answer> {
-    let keyterms = json!([mark]).to_string();
-    let metadata = json!({ "mark": mark }).to_string();
-    account.upload("talk.wav", wav, &[("keyterms", &keyterms), ("metadata", &metadata)]).await
-}
-
-/// What is in a folder, at any depth, as far as it is a file.
-fn files_in(folder: &Path) -> Vec<String> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                _ => files.push(entry.path().display().to_string()),
-            }
-        }
-    }
-    files
-}
-
-/// What is left in the database, by a program that is none of ours.
-fn counted(database: &Path) -> anyhow::Result<Vec<String>> {
-    let output = Command::new("python3").arg("-c").arg(COUNT).arg(database).output();
-    let output = output.context("python3 is needed to look into the database")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let counts = String::from_utf8(output.stdout)?;
-    Ok(counts.lines().filter(|line| !line.ends_with(" 0")).map(str::to_owned).collect())
-}
-
-/// Waits until no process runs that was started from, or works in, the folder of the service: what
-/// the killed one had started must end with it.
-async fn wait_until_no_process_is_in(folder: &Path) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let found = processes_in(folder);
-        if found.is_empty() {
-            return Ok(());
-        }
-        ensure!(Instant::now() < deadline, "processes survive: {found:?}");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
-fn processes_in(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let works =
-            fs::read_link(process.path().join("cwd")).is_ok_and(|at| at.starts_with(folder));
-        if works {
-            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
-            found.push(String::from_utf8_lossy(&line).replace('\0', " "));
-        }
-    }
-    found
 }

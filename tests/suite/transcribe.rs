@@ -2,8 +2,10 @@
 //! error, an exit code for scripts, and nothing left behind.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
-    path::PathBuf,
+    os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink},
+    path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
@@ -20,7 +22,9 @@ use testkit::{
     fixtures::{self, Recording},
 };
 use tokio::{
-    process::Command,
+    io::AsyncReadExt,
+    net::unix::pipe,
+    process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
 
@@ -28,7 +32,9 @@ const DONE: i32 = 0;
 const FAILED: i32 = 1;
 const MISUSED: i32 = 2;
 const NOT_NOW: i32 = 3;
+const HUNG_UP: i32 = 129;
 const INTERRUPTED: i32 = 130;
+const TERMINATED: i32 = 143;
 
 /// A longer wait than any test has.
 const FOREVER: Duration = Duration::from_hours(24);
@@ -54,6 +60,26 @@ impl World {
         fs::write(setup.folder().join("speech.wav"), recording.wav)?;
         fs::write(setup.folder().join("noise.wav"), "this is no recording at all")?;
         Ok(Self { setup, engine, recording })
+    }
+
+    /// Starts a command by way of a program that becomes it.
+    fn under(&self, program: &[&str], arguments: &[&str]) -> anyhow::Result<Child> {
+        let (program, own) = program.split_first().context("a program")?;
+        let binary = binary().as_os_str();
+        let all =
+            own.iter().map(OsStr::new).chain([binary]).chain(arguments.iter().map(OsStr::new));
+        let mut command = self.setup.command(Path::new(program), &[]);
+        command.args(all).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Ok(Command::from(command).kill_on_drop(true).spawn()?)
+    }
+
+    async fn until_submitted(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.engine.ledger().is_empty() {
+            ensure!(Instant::now() < deadline, "nothing is submitted");
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// One job was accepted, and nothing of it is at the engine any more.
@@ -85,6 +111,19 @@ fn assert_ended(ended: &Ended, setup: &Setup, code: i32) {
     let left: Vec<_> = fs::read_dir(temporary(setup)).expect("it is read").collect();
     assert!(left.is_empty(), "left behind: {left:?}");
     assert!(!setup.data().exists(), "the data of a service is not touched");
+}
+
+fn id_of(child: &Child) -> anyhow::Result<Pid> {
+    Ok(Pid::from_raw(child.id().context("it runs")?.try_into()?))
+}
+
+async fn ended(child: Child) -> anyhow::Result<Ended> {
+    let output = timeout(PATIENCE, child.wait_with_output()).await??;
+    Ok(Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
 }
 
 fn words(text: &str) -> Vec<&str> {
@@ -230,27 +269,92 @@ async fn a_mistake_is_told_before_anything_is_sent() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn an_interrupt_calls_the_job_off_and_leaves_nothing_at_the_engine() -> anyhow::Result<()> {
-    let options = FakeOptions { processing: FOREVER, ..FakeOptions::default() };
-    let world = World::new(options)?;
-    let arguments = ["transcribe", "speech.wav"];
-    let mut command = Command::from(world.setup.command(binary(), &arguments));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let child = command.spawn()?;
-    let id = Pid::from_raw(child.id().context("it runs")?.try_into()?);
-    let deadline = Instant::now() + PATIENCE;
-    while world.engine.ledger().is_empty() {
-        ensure!(Instant::now() < deadline, "nothing is submitted");
-        sleep(Duration::from_millis(20)).await;
+async fn a_request_to_end_calls_the_job_off_and_leaves_nothing_at_the_engine() -> anyhow::Result<()>
+{
+    for (signal, code) in
+        [(Signal::SIGINT, INTERRUPTED), (Signal::SIGTERM, TERMINATED), (Signal::SIGHUP, HUNG_UP)]
+    {
+        let options = FakeOptions { processing: FOREVER, ..FakeOptions::default() };
+        let world = World::new(options)?;
+        // However this test was started, by `nohup` for instance.
+        let child = world.under(&["env", "--default-signal"], &["transcribe", "speech.wav"])?;
+        world.until_submitted().await?;
+        kill(id_of(&child)?, signal)?;
+        let ended = ended(child).await?;
+        assert_ended(&ended, &world.setup, code);
+        world.assert_erased();
     }
-    kill(id, Signal::SIGINT)?;
-    let output = timeout(PATIENCE, child.wait_with_output()).await??;
-    let ended = Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    };
-    assert_ended(&ended, &world.setup, INTERRUPTED);
-    world.assert_erased();
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_to_outlive_the_terminal_does() -> anyhow::Result<()> {
+    let options = FakeOptions { processing: Duration::from_secs(3), ..FakeOptions::default() };
+    let world = World::new(options)?;
+    let child = world.under(&["nohup"], &["transcribe", "speech.wav"])?;
+    world.until_submitted().await?;
+    kill(id_of(&child)?, Signal::SIGHUP)?;
+    let ended = ended(child).await?;
+    assert_ended(&ended, &world.setup, DONE);
+    assert_eq!(words(&ended.stdout), words(world.recording.text));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_complained_about_is_told_by_the_exit_code() -> anyhow::Result<()> {
+    let world = World::new(FakeOptions::default())?;
+    let simulated = world.setup.clone().with("ENGINE", "mock");
+    for (setup, arguments, code) in [
+        (&world.setup, &["transcribe", "--verbose", "speech.wav"][..], DONE),
+        (&simulated, &["transcribe", "speech.wav"], DONE),
+        (&world.setup, &["transcribe", "noise.wav"], FAILED),
+        (&world.setup, &["transcribe", "no-such.wav"], MISUSED),
+        (&world.setup.clone().with("ENGINE", "whisper"), &["transcribe", "speech.wav"], MISUSED),
+    ] {
+        let mut command = Command::from(setup.command(binary(), arguments));
+        command.stdout(Stdio::piped()).stderr(File::options().write(true).open("/dev/full")?);
+        let child = command.kill_on_drop(true).spawn()?;
+        let output = timeout(PATIENCE, child.wait_with_output()).await??;
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        assert_eq!(output.stdout.is_empty(), code != DONE, "{arguments:?}: {output:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_result_takes_the_place_of_a_file_and_not_its_mode_or_its_link() -> anyhow::Result<()> {
+    let world = World::new(FakeOptions::default())?;
+    let folder = world.setup.folder();
+    let mode = |name: &str| fs::metadata(folder.join(name)).map(|meta| meta.mode() & 0o777);
+    fs::write(folder.join("private.txt"), "older")?;
+    fs::set_permissions(folder.join("private.txt"), fs::Permissions::from_mode(0o600))?;
+    symlink("private.txt", folder.join("link.txt"))?;
+    for name in ["private.txt", "link.txt"] {
+        fs::write(folder.join("private.txt"), "older")?;
+        let ended = world.setup.run(&["transcribe", "speech.wav", "-o", name]).await?;
+        assert_ended(&ended, &world.setup, DONE);
+        let written = fs::read_to_string(folder.join("private.txt"))?;
+        assert_eq!(words(&written), words(world.recording.text), "{name}");
+        assert_eq!(mode("private.txt")?, 0o600, "{name}");
+        let link = fs::symlink_metadata(folder.join("link.txt"))?;
+        assert!(link.is_symlink(), "{name}: {link:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pipe_that_is_named_stays_one_and_gets_the_result() -> anyhow::Result<()> {
+    let world = World::new(FakeOptions::default())?;
+    let path = world.setup.folder().join("pipe");
+    let made = Command::new("mkfifo").arg(&path).status().await?;
+    ensure!(made.success(), "there is no pipe");
+    let mut pipe = pipe::OpenOptions::new().open_receiver(&path)?;
+    let ended = world.setup.run(&["transcribe", "speech.wav", "-o", "pipe"]).await?;
+    assert_ended(&ended, &world.setup, DONE);
+    assert_eq!(ended.stdout, "");
+    assert!(fs::symlink_metadata(&path)?.file_type().is_fifo(), "it was replaced");
+    let mut written = String::new();
+    timeout(PATIENCE, pipe.read_to_string(&mut written)).await??;
+    assert_eq!(words(&written), words(world.recording.text));
     Ok(())
 }

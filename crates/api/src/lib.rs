@@ -25,5 +25,5 @@ pub use app::app;
 pub use body::pace::UploadPace;
 pub use openapi::openapi;
 pub use routes::exports::transcript_json;
-pub use server::server;
+pub use server::{health_server, server};
 pub use state::{ApiConfig, ApiState, FloodLimit};

@@ -2,10 +2,12 @@
 
 use std::{io, net::TcpListener, time::Duration};
 
-use actix_web::{HttpServer, dev::Server, web};
+use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web};
 
 use crate::{
     ApiState, app,
+    middleware::context,
+    routes,
     watch::{self, Patience},
 };
 
@@ -33,6 +35,33 @@ pub fn server(
     workers: usize,
 ) -> io::Result<Server> {
     patient(listener, state, workers, PATIENCE)
+}
+
+/// Most connections that ask how a process is: an orchestrator has one or two.
+const HEALTH_CONNECTIONS: usize = 32;
+
+/// Starts to answer `/health` and what is below it on `listener`, and nothing else: for a process
+/// that serves no calls and yet is to be asked how it is.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn health_server(listener: TcpListener, state: web::Data<ApiState>) -> io::Result<Server> {
+    let app = move || {
+        App::new()
+            .app_data(state.clone())
+            .configure(routes::configure_health)
+            .wrap(from_fn(context::surround))
+    };
+    let server = HttpServer::new(app)
+        .workers(1)
+        .client_request_timeout(HEAD_DEADLINE)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .max_connections(HEALTH_CONNECTIONS)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    Ok(server)
 }
 
 /// Like [`server`], with another time until a stalled connection is cut.

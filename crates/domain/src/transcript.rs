@@ -66,4 +66,91 @@ impl Transcript {
         }
         speakers
     }
+
+    /// The same without NUL, which databases disagree about: U+FFFD stands in its place.
+    #[must_use]
+    pub fn without_nul(mut self) -> Self {
+        let replace = |text: &mut String| {
+            if text.contains('\0') {
+                *text = text.replace('\0', "\u{fffd}");
+            }
+        };
+        replace(&mut self.text);
+        for word in &mut self.words {
+            replace(&mut word.text);
+            word.speaker.iter_mut().for_each(replace);
+        }
+        for utterance in &mut self.utterances {
+            replace(&mut utterance.text);
+            utterance.speaker.iter_mut().for_each(replace);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Transcript, Utterance, Word};
+
+    #[test]
+    fn nothing_of_a_transcript_keeps_a_nul() {
+        let speaker = Some("A\0".to_owned());
+        let (text, start_ms, end_ms, confidence) = ("a\0b".to_owned(), 1, 2, None);
+        let word = Word { text: text.clone(), start_ms, end_ms, confidence, speaker };
+        let said = Utterance {
+            speaker: word.speaker.clone(),
+            text: text.clone(),
+            start_ms,
+            end_ms,
+            confidence,
+        };
+        let transcript = Transcript {
+            text,
+            language: None,
+            confidence: None,
+            duration_ms: None,
+            words: vec![word],
+            utterances: vec![said],
+        };
+        let tamed = transcript.without_nul();
+        assert_eq!(tamed.text, "a\u{fffd}b");
+        assert_eq!((&tamed.words[0].text, &tamed.utterances[0].text), (&tamed.text, &tamed.text));
+        assert_eq!(tamed.speakers(), ["A\u{fffd}"]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Transcript, Word};
+    use std::{sync::mpsc, thread, time::Duration};
+
+    /// Not an expectation: it takes a moment, and far longer if it grows with the square.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn a_crowd_of_speakers_is_counted_in_time() {
+        let word = |at: u32| Word {
+            text: String::new(),
+            start_ms: 0,
+            end_ms: 0,
+            confidence: None,
+            speaker: Some(format!("S{}", at % 200_000)),
+        };
+        let words = (0..400_000).map(word).collect();
+        let transcript = Transcript {
+            text: String::new(),
+            language: None,
+            confidence: None,
+            duration_ms: None,
+            words,
+            utterances: Vec::new(),
+        };
+        let (sender, counted) = mpsc::channel();
+        thread::spawn(move || {
+            let speakers = transcript.speakers();
+            sender.send((speakers.len(), speakers[199_999].to_owned()))
+        });
+        let counted = counted.recv_timeout(PATIENCE);
+        assert_eq!(counted, Ok((200_000, "S199999".to_owned())));
+    }
 }

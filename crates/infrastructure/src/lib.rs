@@ -11,5 +11,6 @@ pub mod limits;
 pub mod media;
 pub mod objects;
 pub mod persistence;
+pub mod redis;
 pub mod security;
 pub mod system;

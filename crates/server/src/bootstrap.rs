@@ -12,17 +12,14 @@ use application::{
 use chrono::TimeDelta;
 use domain::{AddressPolicy, SettlePolicy};
 use infrastructure::{
-    cache::CachedUsers,
     confinement::Confinement,
     engines::{
         assemblyai::{AssemblyAi, AssemblyAiConfig},
         mock::MockEngine,
     },
-    events::LocalBus,
-    limits::InProcessLimiter,
     media::{FetchLimits, MediaConfig, MediaLibrary, YouTubeState},
     objects::Objects,
-    persistence::{SqliteConfig, SqliteStore},
+    persistence::Store,
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
     system::{OsEntropy, SystemClock, UuidV7Ids},
 };
@@ -31,32 +28,18 @@ use crate::{
     probe::Probe,
     serve::ServeConfig,
     settings::{CorsOrigins, EngineChoice, Environment, Settings},
+    sharing,
 };
-
-/// How long an account may be remembered: what an administrator changes is in force after that.
-const USER_CACHE: Duration = Duration::from_secs(1);
 
 /// What fetched audio leaves free on the disk, in bytes. Well above the floor of the readiness
 /// check: large recordings wait long before the database, on the same disk, is short of room.
 const MIN_FREE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Opens the database and brings its schema up to date.
-///
-/// # Errors
-/// When another process uses it, or it cannot be used.
-pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<SqliteStore>> {
-    let config = SqliteConfig::new(&settings.storage.database_file);
-    let store = SqliteStore::open(config, Arc::new(SystemClock)).await?;
-    let applied = migration::up(store.connection()).await.context("cannot migrate the database")?;
-    tracing::info!(event = "database_initialized", applied, "the database is ready");
-    Ok(Arc::new(store))
-}
-
 /// Connects every port to the adapter that the settings choose.
 ///
 /// # Errors
 /// When one of them cannot work.
-pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result<Adapters> {
+pub fn adapters(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Adapters> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Arc::new(UuidV7Ids);
     let security = &settings.security;
@@ -68,14 +51,15 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
     let objects = Arc::new(objects(settings)?);
     let media = Arc::new(MediaLibrary::new(media(settings)).with_uploads(objects.clone()));
     tokio::spawn(tell_of_youtube(media.clone()));
+    let shared = sharing::shared(settings, store.clone(), &clock, &*ids)?;
     Ok(Adapters {
-        users: Arc::new(CachedUsers::new(store.clone(), USER_CACHE)),
+        users: shared.users,
         transcriptions: store.clone(),
         jobs: store.clone(),
         media: media.clone(),
         objects,
-        limiter: Arc::new(InProcessLimiter::new(clock.clone())),
-        events: Arc::new(LocalBus::new()),
+        limiter: shared.limiter,
+        events: shared.events,
         hasher: Arc::new(BcryptHasher::new(&BcryptConfig {
             cost: security.bcrypt_cost,
             pepper: security.pepper.clone(),
@@ -86,7 +70,9 @@ pub fn adapters(settings: &Settings, store: &Arc<SqliteStore>) -> anyhow::Result
             &JwtConfig { secret, algorithm: security.algorithm, ttl: security.access_token_ttl },
             ids.clone(),
         )),
-        health: Arc::new(Probe::new(store.clone(), data_dir, speech.name(), media)),
+        health: Arc::new(
+            Probe::new(store.clone(), data_dir, speech.name(), media).with_redis(shared.redis),
+        ),
         speech,
         clock,
         ids,
@@ -191,8 +177,7 @@ pub fn serve_config(settings: &Settings) -> ServeConfig {
             // all others.
             per_owner: jobs.concurrency.saturating_sub(1).max(1),
             provider_cap: jobs.provider_concurrency,
-            // SQLite is for one process.
-            alone: true,
+            alone: !settings.storage.database.is_shared(),
             lease: jobs.lease,
             settle: SettlePolicy { window: settle(jobs.settle), ..SettlePolicy::default() },
             erase_after_store: jobs.erase_provider_copies,

@@ -21,7 +21,7 @@ pub struct Cli {
 impl Cli {
     /// What to do.
     pub fn command(self) -> Command {
-        self.command.unwrap_or(Command::Serve)
+        self.command.unwrap_or(Command::Serve(ServeArgs::default()))
     }
 }
 
@@ -29,7 +29,9 @@ impl Cli {
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Serve the API and run the jobs (the default)
-    Serve,
+    Serve(ServeArgs),
+    /// Run the jobs alone, beside processes that serve the API
+    Worker,
     /// Print the OpenAPI description
     Openapi,
     /// Print the effective settings, secrets hidden
@@ -52,9 +54,20 @@ pub enum Command {
     },
 }
 
+/// What the service does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ServeArgs {
+    /// Serve the API alone; processes with `worker` run the jobs
+    #[arg(long)]
+    pub no_worker: bool,
+}
+
 /// How the running service is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct HealthArgs {
+    /// Ask the process that only runs jobs, at the port that it has for that
+    #[arg(long)]
+    pub worker: bool,
     /// How many seconds the answer may take
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub timeout: u64,
@@ -118,19 +131,32 @@ pub enum Migrate {
         /// How many steps
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         steps: u32,
+        /// All of them
+        #[arg(long, conflicts_with = "steps")]
+        all: bool,
     },
     /// Show what is applied and what is pending
     Status,
+    /// Take every step back, with ALL DATA, and apply them anew
+    Fresh {
+        /// Ask nobody; without it, production asks for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Cli, Command, HealthArgs, Migrate};
+    use super::{Cli, Command, HealthArgs, Migrate, ServeArgs};
     use clap::{CommandFactory, Parser};
 
     fn parse(words: &str) -> Option<Command> {
         let words = ["saas-ia"].into_iter().chain(words.split_whitespace());
         Cli::try_parse_from(words).ok().map(Cli::command)
+    }
+
+    fn migrate(action: Migrate) -> Command {
+        Command::Migrate { action }
     }
 
     #[test]
@@ -152,23 +178,30 @@ mod tests {
     #[test]
     fn commands_are_read() {
         for (words, command) in [
-            ("", Some(Command::Serve)),
-            ("serve", Some(Command::Serve)),
+            ("", Some(Command::Serve(ServeArgs { no_worker: false }))),
+            ("serve", Some(Command::Serve(ServeArgs { no_worker: false }))),
+            ("serve --no-worker", Some(Command::Serve(ServeArgs { no_worker: true }))),
+            ("worker", Some(Command::Worker)),
             ("openapi", Some(Command::Openapi)),
             ("config", Some(Command::Config)),
-            ("health", Some(Command::Health(HealthArgs { timeout: 5 }))),
-            ("migrate up", Some(Command::Migrate { action: Migrate::Up })),
-            ("migrate down", Some(Command::Migrate { action: Migrate::Down { steps: 1 } })),
+            ("health", Some(Command::Health(HealthArgs { worker: false, timeout: 5 }))),
             (
-                "migrate down --steps 3",
-                Some(Command::Migrate { action: Migrate::Down { steps: 3 } }),
+                "health --worker --timeout 3",
+                Some(Command::Health(HealthArgs { worker: true, timeout: 3 })),
             ),
-            ("migrate status", Some(Command::Migrate { action: Migrate::Status })),
+            ("migrate up", Some(migrate(Migrate::Up))),
+            ("migrate down", Some(migrate(Migrate::Down { steps: 1, all: false }))),
+            ("migrate down --steps 3", Some(migrate(Migrate::Down { steps: 3, all: false }))),
+            ("migrate down --all", Some(migrate(Migrate::Down { steps: 1, all: true }))),
+            ("migrate down --all --steps 3", None),
+            ("migrate status", Some(migrate(Migrate::Status))),
+            ("migrate fresh", Some(migrate(Migrate::Fresh { yes: false }))),
+            ("migrate fresh --yes", Some(migrate(Migrate::Fresh { yes: true }))),
             ("migrate", None),
             ("migrate up --steps 1", None),
             ("migrate down --steps 0", None),
             ("health --timeout 0", None),
-            ("worker", None),
+            ("worker --no-worker", None),
             ("transcribe", None),
             ("transcribe a.wav --format docx", None),
             ("transcribe a.wav --speakers-expected 2", None),

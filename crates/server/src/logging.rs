@@ -88,7 +88,9 @@ pub fn init_onto<W>(filter: &LogFilter, format: LogFormat, writer: W) -> Result<
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let lines = fmt::layer().with_writer(writer);
+    // A line that cannot be written, on a full disk for instance, is lost: to complain of it on the
+    // standard error, which is the very place, would panic whoever logs.
+    let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
     let lines = match format {
         LogFormat::Pretty => lines.with_ansi(io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),

@@ -1,11 +1,17 @@
 //! The program `saas-ia`.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Parser;
 use server::{
     cli::{Cli, Command},
     commands, confined,
+    database::PendingSteps,
     settings::Settings,
 };
 
@@ -14,6 +20,10 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a fault of the settings ends with, as a fault of the command line does.
 const USAGE: u8 = 2;
+
+/// What a start ends with that finds a schema which it may not bring up to date: trying again helps
+/// once somebody has.
+const PENDING: u8 = 3;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command();
@@ -24,15 +34,20 @@ fn main() -> ExitCode {
         command => match Settings::read() {
             Ok(settings) => start(command, settings),
             Err(error) => {
-                eprintln!("saas-ia: {error}");
+                complain(&error);
                 return ExitCode::from(USAGE);
             }
         },
     };
     done.unwrap_or_else(|error| {
-        eprintln!("saas-ia: {error:#}");
-        ExitCode::FAILURE
+        complain(&format_args!("{error:#}"));
+        if error.is::<PendingSteps>() { ExitCode::from(PENDING) } else { ExitCode::FAILURE }
     })
+}
+
+/// Where the standard error cannot be written to, the exit code tells.
+fn complain(error: &dyn Display) {
+    let _ = writeln!(io::stderr(), "saas-ia: {error}");
 }
 
 fn start(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {

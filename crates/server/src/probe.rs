@@ -8,7 +8,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use domain::FailureCode;
 use infrastructure::{
     media::{MediaLibrary, YouTubeState},
-    persistence::SqliteStore,
+    persistence::Store,
+    redis::Redis,
 };
 use tokio::time::timeout;
 
@@ -20,20 +21,26 @@ const DISK_FLOOR_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Looks at the database, its schema, the disk and the programs, and names the engine.
 pub(crate) struct Probe {
-    store: Arc<SqliteStore>,
+    store: Arc<Store>,
     data_dir: PathBuf,
     engine: &'static str,
     media: Arc<MediaLibrary>,
+    redis: Option<Redis>,
 }
 
 impl Probe {
     pub(crate) fn new(
-        store: Arc<SqliteStore>,
+        store: Arc<Store>,
         data_dir: PathBuf,
         engine: &'static str,
         media: Arc<MediaLibrary>,
     ) -> Self {
-        Self { store, data_dir, engine, media }
+        Self { store, data_dir, engine, media, redis: None }
+    }
+
+    /// Looks at Redis, too, if there is one.
+    pub(crate) fn with_redis(self, redis: Option<Redis>) -> Self {
+        Self { redis, ..self }
     }
 
     async fn database(&self) -> Check {
@@ -43,10 +50,9 @@ impl Probe {
     }
 
     async fn migrations(&self) -> Check {
-        let pending = timeout(DEADLINE, migration::pending(self.store.read_connection())).await;
-        let (ok, detail) = match pending {
-            Ok(Ok(names)) if names.is_empty() => (true, "none pending".to_owned()),
-            Ok(Ok(names)) => (false, format!("{} pending", names.len())),
+        let status = timeout(DEADLINE, migration::status(self.store.read_connection())).await;
+        let (ok, detail) = match status {
+            Ok(Ok(status)) => steps(&status),
             Ok(Err(_)) | Err(_) => (false, "cannot be read".to_owned()),
         };
         Check { name: "migrations", ok, required: true, detail }
@@ -85,7 +91,28 @@ impl HealthProbe for Probe {
             engine(&*self.store, self.engine),
             self.youtube(),
         );
-        vec![database, migrations, disk, engine, youtube]
+        let redis = match &self.redis {
+            Some(link) => Some(redis(link).await),
+            None => None,
+        };
+        [database, migrations, disk, engine, youtube].into_iter().chain(redis).collect()
+    }
+}
+
+/// Without Redis every instance does its work by itself.
+async fn redis(redis: &Redis) -> Check {
+    let ok = matches!(timeout(DEADLINE, redis.ping()).await, Ok(Ok(())));
+    let detail = if ok { "answers" } else { "is away: limits are counted in the process" };
+    Check { name: "redis", ok, required: false, detail: detail.to_owned() }
+}
+
+/// While a newer version is brought in, the schema is ahead of the processes that still run: they
+/// work on, or none would be left before the first new one is there.
+fn steps(status: &migration::Status) -> (bool, String) {
+    match (status.pending.len(), status.unknown.len()) {
+        (0, 0) => (true, "none pending".to_owned()),
+        (0, newer) => (true, format!("none pending; {newer} of a newer version")),
+        (pending, _) => (false, format!("{pending} pending")),
     }
 }
 
@@ -126,7 +153,25 @@ mod tests {
     use domain::FailureCode;
     use testkit::fakes::{self, Down};
 
-    use super::engine;
+    use super::{engine, steps};
+
+    #[test]
+    fn a_schema_ahead_of_this_version_makes_nothing_unready() {
+        let names = |count: usize| vec!["m20990101_000001_x".to_owned(); count];
+        for (pending, unknown, ok, detail) in [
+            (0, 0, true, "none pending"),
+            (0, 2, true, "none pending; 2 of a newer version"),
+            (1, 0, false, "1 pending"),
+            (3, 2, false, "3 pending"),
+        ] {
+            let status = migration::Status {
+                applied: Vec::new(),
+                pending: names(pending),
+                unknown: names(unknown),
+            };
+            assert_eq!(steps(&status), (ok, detail.to_owned()));
+        }
+    }
 
     #[tokio::test]
     async fn an_engine_that_refuses_the_key_is_told_and_makes_nothing_unready() {

@@ -8,4 +8,5 @@ pub mod fakes;
 pub mod faults;
 pub mod fixtures;
 pub mod memory;
+#[cfg(unix)]
 pub mod servers;

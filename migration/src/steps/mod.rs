@@ -9,8 +9,9 @@ mod m20261122_000008_erasures;
 mod m20261123_000002_transcriptions;
 mod m20261123_000006_submissions;
 mod m20261123_000009_pauses;
+mod m20261128_000010_storage;
 
-use sea_orm_migration::{MigrationTrait, prelude::*};
+use sea_orm_migration::{MigrationTrait, prelude::*, sea_orm::DbBackend};
 
 pub(crate) fn all() -> Vec<Box<dyn MigrationTrait>> {
     vec![
@@ -23,6 +24,7 @@ pub(crate) fn all() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261122_000007_attempts::Migration),
         Box::new(m20261122_000008_erasures::Migration),
         Box::new(m20261123_000009_pauses::Migration),
+        Box::new(m20261128_000010_storage::Migration),
     ]
 }
 
@@ -37,4 +39,12 @@ fn cascade(from: (&'static str, &'static str), to: &'static str) -> ForeignKeyCr
         .to(to, "id")
         .on_delete(ForeignKeyAction::Cascade)
         .to_owned()
+}
+
+/// Runs a statement that only PostgreSQL knows, and needs.
+async fn on_postgres(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
+    if manager.get_database_backend() == DbBackend::Postgres {
+        manager.get_connection().execute_unprepared(statement).await?;
+    }
+    Ok(())
 }

@@ -198,8 +198,18 @@ fn allowed(path: &Path<Url>) -> String {
 
 /// Builds the router.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    route(config, |_| true);
+}
+
+/// Builds the router of a process that only tells how it is.
+pub(crate) fn configure_health(config: &mut web::ServiceConfig) {
+    route(config, |endpoint| endpoint.budget == Some(BudgetName::Health));
+}
+
+fn route(config: &mut web::ServiceConfig, wanted: impl Fn(&Endpoint) -> bool) {
     for (at, first) in TABLE.iter().enumerate() {
-        if TABLE[..at].iter().any(|earlier| earlier.pattern == first.pattern) {
+        let known = TABLE[..at].iter().any(|earlier| earlier.pattern == first.pattern);
+        if known || !wanted(first) {
             continue;
         }
         let mut resource = web::resource(first.pattern);

@@ -253,6 +253,21 @@ pub struct EngineHandle {
 }
 
 impl EngineHandle {
+    /// Ends when the engine has ended by itself, which it does not unless something is wrong; then
+    /// its leases run out, and others take its jobs over. There is nothing left to drain.
+    pub async fn ended(&mut self) {
+        let [heartbeat, ..] = &mut self.background;
+        let ended = tokio::select! {
+            ended = &mut self.coordinator => ended,
+            ended = heartbeat => ended,
+        };
+        tracing::error!(
+            event = "engine_ended",
+            panicked = ended.is_err(),
+            "the job engine ended by itself"
+        );
+    }
+
     /// Stops: claims nothing more, hands fetches and uploads back, lets submissions and stores
     /// finish. Returns whether all ended in time; what did not is taken up again when its lease
     /// ends.

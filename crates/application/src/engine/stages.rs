@@ -101,7 +101,7 @@ impl Engine {
             result = timeout(self.config.deadlines.store, self.speech.result(provider_id, video_url)) => result,
         };
         let transcript = match result {
-            Ok(Ok(transcript)) => transcript,
+            Ok(Ok(transcript)) => transcript.without_nul(),
             Ok(Err(error)) if !is_passing(error.code) => return Err(error.into()),
             Ok(Err(error)) => return self.read_later(run, error.code, error.retry_after).await,
             Err(_) => return self.read_later(run, FailureCode::StageTimeout, None).await,

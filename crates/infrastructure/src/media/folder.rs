@@ -1,9 +1,11 @@
 //! The folder of a job: `<work_dir>/<job id>/`, with `audio` once that is complete, and
 //! `audio.<number>.part` until then: a file, or a folder where a program does the fetching. Beside
-//! `audio`, `facts` holds what the source itself said about it, if it did.
+//! `audio` that a program has made, `note` holds what is remembered of it.
 
 use std::{
+    fs::Metadata,
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -11,6 +13,7 @@ use std::{
 
 use application::ports::FetchError;
 use domain::TranscriptionId;
+use serde::{Deserialize, Serialize};
 use tokio::{
     fs::{self, File},
     io::{AsyncWriteExt, BufWriter},
@@ -26,8 +29,8 @@ pub(super) const AUDIO: &str = "audio";
 /// How the name of a file ends that is not complete.
 const PART: &str = ".part";
 
-/// The name of what the source said about a complete file.
-const FACTS: &str = "facts";
+/// The name of what is remembered of a complete file that a program has made.
+const NOTE: &str = "note";
 
 /// How often a folder is removed again that somebody still writes to, and how long he is given each
 /// time: a program that was killed takes a moment to be gone.
@@ -146,20 +149,45 @@ impl JobFolder {
     }
 
     /// Takes a file that a program has written in the folder of its attempt as the complete one,
-    /// with what the source said about it.
-    pub(super) async fn adopt(&self, file: &Path, facts: &[u8]) -> Result<(), FetchError> {
+    /// with what `note` makes of its mark.
+    pub(super) async fn adopt(
+        &self,
+        file: &Path,
+        note: impl FnOnce(Mark) -> Vec<u8>,
+    ) -> Result<(), FetchError> {
         let adopted = async {
-            // Written first: without `audio` it means nothing.
-            fs::write(self.0.join(FACTS), facts).await?;
-            File::open(file).await?.sync_all().await?;
+            let whole = File::open(file).await?;
+            whole.sync_all().await?;
+            let note = note(Mark::of(&whole.metadata().await?));
+            let aside = self.next_part();
+            let mut part = File::create_new(&aside).await?;
+            part.write_all(&note).await?;
+            part.flush().await?;
+            for name in [NOTE, AUDIO] {
+                self.make_way(name).await?;
+            }
+            // First: without `audio` it means nothing.
+            fs::rename(aside, self.0.join(NOTE)).await?;
             fs::rename(file, self.audio()).await
         };
         adopted.await.map_err(|error| local("finish audio", &error))
     }
 
-    /// What the source said about the complete file.
-    pub(super) async fn facts(&self) -> Option<Vec<u8>> {
-        fs::read(self.0.join(FACTS)).await.ok()
+    /// Removes a folder of a name that a file will take: nobody here makes one.
+    async fn make_way(&self, name: &str) -> io::Result<()> {
+        let path = self.0.join(name);
+        match fs::symlink_metadata(&path).await {
+            Ok(found) if found.is_dir() => remove_tree(&path).await,
+            Ok(_) => Ok(()),
+            Err(error) => if_there(Err(error)),
+        }
+    }
+
+    /// What is remembered of the complete file, and the mark of what lies there now.
+    pub(super) async fn noted(&self) -> Option<(Vec<u8>, Mark)> {
+        let note = fs::read(self.0.join(NOTE)).await.ok()?;
+        let found = fs::symlink_metadata(self.audio()).await.ok()?;
+        Some((note, Mark::of(&found)))
     }
 
     /// Gives a written file its final name, once its bytes are safe from a power cut: what comes
@@ -217,6 +245,27 @@ fn if_there(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
+    }
+}
+
+/// Tells a file from every other that was ever in its place. It is known only once the file is
+/// there: who writes a file and a note of it without looking has the wrong one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    inode: u64,
+    bytes: u64,
+    modified_s: i64,
+    modified_ns: i64,
+}
+
+impl Mark {
+    fn of(file: &Metadata) -> Self {
+        Self {
+            inode: file.ino(),
+            bytes: file.len(),
+            modified_s: file.mtime(),
+            modified_ns: file.mtime_nsec(),
+        }
     }
 }
 

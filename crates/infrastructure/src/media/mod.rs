@@ -35,7 +35,7 @@ use error::failed;
 use folder::{JobFolder, WorkDir};
 use http::GuardedHttp;
 use probe::Ffprobe;
-use youtube::{YouTube, YouTubeParts};
+use youtube::{Kept, YouTube, YouTubeParts};
 
 use crate::objects::Objects;
 
@@ -196,15 +196,15 @@ impl MediaLibrary {
         id: &YouTubeId,
         progress: &dyn Progress,
     ) -> Result<AudioFile, FetchError> {
-        let bytes = match folder.complete().await? {
-            Some(bytes) => bytes,
+        let Kept { bytes, said } = match youtube::kept(folder).await? {
+            Some(kept) => kept,
             None => self.youtube.fetch(folder, id, &self.floor, progress).await?,
         };
         let looked = self.look_at(folder).await;
         if looked.is_err() {
             tidied(folder.remove().await);
         }
-        let (measured, said) = (looked?, youtube::kept_facts(folder).await);
+        let measured = looked?;
         let facts = SourceFacts {
             title: said.title.or(measured.title),
             duration_ms: measured.duration_ms.or(said.duration_ms),

@@ -17,6 +17,7 @@ use domain::{FailureCode, SourceFacts, text};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::{
+    fs,
     io::{AsyncRead, AsyncReadExt},
     time,
 };
@@ -77,7 +78,10 @@ impl Ffprobe {
     pub(super) async fn look_at(&self, folder: &Path) -> Result<SourceFacts, FetchError> {
         let running = match self.start(folder) {
             Ok(running) => running,
-            Err(error) if is_missing(&error) => return Ok(self.without(&error)),
+            // The same error tells of a folder that is gone, which is no reason to send the file.
+            Err(error) if is_missing(&error) && is_there(folder).await => {
+                return Ok(self.without(&error));
+            }
             Err(error) => return Err(local("start ffprobe", &error)),
         };
         // Real recordings take well under a second. Neither the file nor a busy machine can be
@@ -119,6 +123,10 @@ impl Ffprobe {
 
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+}
+
+async fn is_there(folder: &Path) -> bool {
+    fs::metadata(folder).await.is_ok_and(|found| found.is_dir())
 }
 
 struct Said {
@@ -221,4 +229,26 @@ impl Tags {
 fn milliseconds(seconds: Option<&str>) -> Option<u64> {
     let duration = Duration::try_from_secs_f64(seconds?.parse().ok()?).ok()?;
     u64::try_from(duration.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ffprobe;
+    use crate::confinement::Confinement;
+    use domain::{FailureCode, SourceFacts};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_folder_that_is_gone_is_not_taken_for_a_missing_program() {
+        let minute = Duration::from_mins(1);
+        let probe = |program: &str| Ffprobe::new(program.into(), minute, Confinement::none());
+        let folder = tempfile::tempdir().expect("a folder");
+        let gone = folder.path().join("gone");
+        for program in ["/bin/sh", "/no/such/program"] {
+            let error = probe(program).look_at(&gone).await.expect_err("nothing is there");
+            assert_eq!(error.code, FailureCode::LocalResource, "{program}: {error:?}");
+        }
+        let looked = probe("/no/such/program").look_at(folder.path()).await;
+        assert_eq!(looked.expect("it is taken as it is"), SourceFacts::default());
+    }
 }

@@ -1,7 +1,7 @@
 //! Databases. One store keeps accounts, transcriptions and jobs, because they change together.
 //!
-//! Invariants: every change is one transaction, begun with the write lock taken; what a change
-//! means is decided by the domain, on rows loaded in that transaction; no entity leaves this
+//! Invariants: every change is one transaction, on rows that nobody else changes meanwhile; what a
+//! change means is decided by the domain, on rows loaded in that transaction; no entity leaves this
 //! module.
 
 #[expect(
@@ -21,8 +21,3 @@ mod users;
 pub use postgres::{InvalidAddress, PostgresConfig, TimeSource};
 pub use sqlite::SqliteConfig;
 pub use store::{DatabaseConfig, OpenError, Store};
-
-/// A [`Store`] over a file.
-pub type SqliteStore = Store;
-/// A [`Store`] over a server.
-pub type PostgresStore = Store;

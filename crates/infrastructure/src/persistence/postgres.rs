@@ -5,7 +5,7 @@
 
 mod session;
 
-use std::{str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
 use deadpool::{
@@ -50,7 +50,7 @@ pub enum TimeSource {
 }
 
 /// Which server, and how it is used.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostgresConfig {
     options: PgConnectOptions,
     /// How many connections serve requests; at least 1.
@@ -59,6 +59,17 @@ pub struct PostgresConfig {
     pub engine_connections: usize,
     /// Whose clock counts.
     pub time: TimeSource,
+}
+
+/// Without the address: there may be a password in it.
+impl fmt::Debug for PostgresConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConfig")
+            .field("api_connections", &self.api_connections)
+            .field("engine_connections", &self.engine_connections)
+            .field("time", &self.time)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why an address does not name a database on a server.

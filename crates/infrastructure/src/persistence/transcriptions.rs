@@ -1,4 +1,4 @@
-//! What users see, in `SQLite`. Every query names the owner.
+//! What users see. Every query names the owner.
 
 use application::ports::{Found, PortFailure, TitledTranscript, TranscriptionRepository};
 use async_trait::async_trait;

@@ -1,4 +1,4 @@
-//! Accounts in `SQLite`.
+//! Accounts.
 
 use application::ports::{InsertUserError, PortFailure, UserRepository};
 use async_trait::async_trait;

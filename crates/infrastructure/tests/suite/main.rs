@@ -10,6 +10,7 @@ mod media;
 mod objects;
 mod persistence;
 mod poisoned;
+mod redis;
 mod security;
 mod sweep;
 

@@ -12,7 +12,7 @@ use application::ports::{
     Clock, InsertUserError, JobStore, TranscriptionRepository, UserRepository,
 };
 use domain::{User, UserParts};
-use infrastructure::persistence::{OpenError, SqliteConfig, SqliteStore};
+use infrastructure::persistence::{OpenError, SqliteConfig, Store};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
 use tempfile::TempDir;
 use testkit::contract::{Stores, TestClock, a_transcription, a_user};
@@ -29,19 +29,19 @@ async fn stores() -> Stores {
     Stores::new(store, clock, directory)
 }
 
-async fn fresh() -> (SqliteStore, Arc<TestClock>, TempDir) {
+async fn fresh() -> (Store, Arc<TestClock>, TempDir) {
     fresh_in(tempfile::tempdir().expect("a directory")).await
 }
 
-async fn fresh_in(directory: TempDir) -> (SqliteStore, Arc<TestClock>, TempDir) {
+async fn fresh_in(directory: TempDir) -> (Store, Arc<TestClock>, TempDir) {
     let clock = Arc::new(TestClock::at_noon());
     let store = open(&directory.path().join("saas-ia.db"), &clock).await.expect("it opens");
     migration::up(store.connection()).await.expect("the schema is made");
     (store, clock, directory)
 }
 
-async fn open(path: &Path, clock: &Arc<TestClock>) -> Result<SqliteStore, OpenError> {
-    SqliteStore::open(SqliteConfig::new(path), Arc::<TestClock>::clone(clock)).await
+async fn open(path: &Path, clock: &Arc<TestClock>) -> Result<Store, OpenError> {
+    Store::open(SqliteConfig::new(path), Arc::<TestClock>::clone(clock)).await
 }
 
 /// In memory, where there is such a folder: what is shown has nothing to do with the disk.
@@ -60,59 +60,6 @@ async fn strings(db: &DatabaseConnection, sql: &str) -> Vec<String> {
     rows.iter().map(|row| row.try_get_by(0).expect("a text")).collect()
 }
 
-/// Every table and index with the statement that makes it.
-async fn schema(db: &DatabaseConnection) -> Vec<String> {
-    let sql = "SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema \
-               WHERE name NOT LIKE 'sqlite_%' AND name <> 'seaql_migrations' ORDER BY 1";
-    strings(db, sql).await
-}
-
-#[tokio::test]
-async fn the_schema_goes_up_down_and_up_again() {
-    let (store, _, _directory) = fresh().await;
-    let db = store.connection();
-    let first = schema(db).await;
-    assert!(migration::pending(db).await.expect("it is read").is_empty());
-    let steps = migration::status(db).await.expect("it is read");
-    assert!(steps.len() > 3 && steps.iter().all(|(_, applied)| *applied));
-    assert_eq!(migration::up(db).await.expect("there is nothing to do"), 0);
-
-    let all = u32::try_from(steps.len()).expect("a few");
-    migration::down(db, 1).await.expect("one step back");
-    let undone: Vec<_> = migration::pending(db).await.expect("it is read");
-    assert_eq!(undone, [steps.last().expect("a step").0.clone()]);
-    migration::down(db, all - 1).await.expect("all the way back");
-    assert_eq!(schema(db).await, Vec::<String>::new());
-    assert_eq!(migration::pending(db).await.expect("it is read").len(), steps.len());
-
-    assert_eq!(migration::up(db).await.expect("up again"), steps.len());
-    assert_eq!(schema(db).await, first);
-}
-
-#[tokio::test]
-async fn a_database_with_a_step_that_is_not_known_is_refused_by_its_name() {
-    let (store, _, _directory) = fresh().await;
-    let db = store.connection();
-    let sql = "UPDATE seaql_migrations SET version = 'm20200101_000001_earlier' \
-               WHERE version LIKE '%_submissions'";
-    db.execute_unprepared(sql).await.expect("it is renamed");
-    for refused in [migration::pending(db).await.err(), migration::up(db).await.err()] {
-        let refused = refused.expect("it is refused");
-        let cause = std::error::Error::source(&refused).expect("a cause").to_string();
-        assert!(cause.contains("m20200101_000001_earlier"), "{cause}");
-    }
-}
-
-#[tokio::test]
-async fn a_schema_is_changed_from_outside_by_its_address() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let url = format!("sqlite://{}?mode=rwc", directory.path().join("saas-ia.db").display());
-    let db = migration::connect(&url).await.expect("it connects");
-    let pending = migration::pending(&db).await.expect("it is read");
-    assert!(schema(&db).await.is_empty(), "looking changes nothing");
-    assert_eq!(migration::up(&db).await.expect("up"), pending.len());
-}
-
 #[tokio::test]
 async fn a_database_has_one_user_at_a_time() {
     let (store, clock, directory) = fresh().await;
@@ -122,7 +69,7 @@ async fn a_database_has_one_user_at_a_time() {
     assert!(refused.to_string().contains("saas-ia.db.lock"), "{refused}");
 
     let beside = SqliteConfig { lock: false, ..SqliteConfig::new(&path) };
-    let beside = SqliteStore::open(beside, Arc::<TestClock>::clone(&clock)).await;
+    let beside = Store::open(beside, Arc::<TestClock>::clone(&clock)).await;
     beside.expect("a command beside it needs no lock").ping().await.expect("it lives");
 
     store.close().await;
@@ -141,7 +88,8 @@ async fn what_was_stored_is_there_after_a_restart() {
     drop(store);
 
     let store = open(&directory.path().join("saas-ia.db"), &clock).await.expect("it opens");
-    assert!(migration::pending(store.connection()).await.expect("it is read").is_empty());
+    let status = migration::status(store.connection()).await.expect("it is read");
+    assert!(status.pending.is_empty());
     let parts = transcription.parts();
     assert_eq!(UserRepository::find(&store, parts.owner).await.expect("it is read"), Some(user));
     let found = TranscriptionRepository::find(&store, parts.owner, parts.id).await;
@@ -270,8 +218,8 @@ async fn a_writer_that_holds_on_is_a_passing_failure() {
     assert!(failure.is_transient(), "{failure:?}");
     let found = UserRepository::find(&store, user.parts().id).await;
     assert_eq!(found.expect("readers go on"), Some(user));
-    let pending = migration::pending(store.read_connection()).await;
-    assert!(pending.expect("the schema is read").is_empty());
+    let status = migration::status(store.read_connection()).await;
+    assert!(status.expect("the schema is read").pending.is_empty());
     drop(held);
 }
 

@@ -13,13 +13,13 @@ use application::ports::{
     Clock, EnqueueError, InsertUserError, JobStore, TranscriptionRepository, UserRepository,
 };
 use domain::{Role, Transcription, User, UserId, UserParts};
-use infrastructure::persistence::{OpenError, SqliteConfig, SqliteStore};
+use infrastructure::persistence::{OpenError, SqliteConfig, Store};
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 use testkit::contract::{TestClock, a_transcription, a_user};
 
 /// A store with an account, whose identifier is returned.
-async fn fresh() -> (SqliteStore, UserId, Arc<TestClock>, TempDir) {
+async fn fresh() -> (Store, UserId, Arc<TestClock>, TempDir) {
     let directory = tempfile::tempdir().expect("a directory");
     let clock = Arc::new(TestClock::at_noon());
     let store = open(&directory.path().join("saas-ia.db"), &clock).await.expect("it opens");
@@ -29,25 +29,25 @@ async fn fresh() -> (SqliteStore, UserId, Arc<TestClock>, TempDir) {
     (store, user.parts().id, clock, directory)
 }
 
-async fn open(path: &Path, clock: &Arc<TestClock>) -> Result<SqliteStore, OpenError> {
-    SqliteStore::open(SqliteConfig::new(path), Arc::<TestClock>::clone(clock)).await
+async fn open(path: &Path, clock: &Arc<TestClock>) -> Result<Store, OpenError> {
+    Store::open(SqliteConfig::new(path), Arc::<TestClock>::clone(clock)).await
 }
 
-async fn run(store: &SqliteStore, sql: &str) {
+async fn run(store: &Store, sql: &str) {
     store.connection().execute_unprepared(sql).await.expect("it is run");
 }
 
 /// Lets the file grow no further, for as long as the connection lives.
-async fn fill(store: &SqliteStore) {
+async fn fill(store: &Store) {
     run(store, "PRAGMA max_page_count = 1").await;
 }
 
-async fn make_room(store: &SqliteStore) {
+async fn make_room(store: &Store) {
     run(store, "PRAGMA max_page_count = 1000000").await;
 }
 
 /// What readers see of a transcription.
-async fn is_there(store: &SqliteStore, wanted: &Transcription) -> bool {
+async fn is_there(store: &Store, wanted: &Transcription) -> bool {
     let parts = wanted.parts();
     let found = TranscriptionRepository::find(store, parts.owner, parts.id).await;
     let found = found.expect("it is read").is_some();
@@ -57,7 +57,7 @@ async fn is_there(store: &SqliteStore, wanted: &Transcription) -> bool {
 }
 
 /// Stores one more, and looks for it.
-async fn works(store: &SqliteStore, owner: UserId, clock: &TestClock) -> Transcription {
+async fn works(store: &Store, owner: UserId, clock: &TestClock) -> Transcription {
     let wanted = a_transcription(owner, clock.now());
     store.enqueue(&wanted).await.expect("it is queued");
     assert!(is_there(store, &wanted).await, "it was answered as stored");
@@ -66,7 +66,7 @@ async fn works(store: &SqliteStore, owner: UserId, clock: &TestClock) -> Transcr
 
 /// Has a change undone for a reason of ours: inside a transaction left over it would be undone in
 /// part only.
-async fn is_refused_for_its_address(store: &SqliteStore, owner: UserId, clock: &TestClock) {
+async fn is_refused_for_its_address(store: &Store, owner: UserId, clock: &TestClock) {
     let known = UserRepository::find(store, owner).await.expect("it is read").expect("is there");
     let email = known.parts().email.clone();
     let rival = User::restore(UserParts { email, ..a_user(clock.now()).parts().clone() });
@@ -76,7 +76,7 @@ async fn is_refused_for_its_address(store: &SqliteStore, owner: UserId, clock: &
 
 /// Creates with a full disk until it was refused `times` times; what was stored, and what was not.
 async fn refused(
-    store: &SqliteStore,
+    store: &Store,
     owner: UserId,
     clock: &TestClock,
     times: usize,
@@ -102,11 +102,11 @@ async fn refused(
 
 /// Opens the file anew and looks for what was answered as stored.
 async fn all_there_when_opened_again(
-    store: SqliteStore,
+    store: Store,
     directory: &TempDir,
     clock: &Arc<TestClock>,
     stored: &[Transcription],
-) -> SqliteStore {
+) -> Store {
     store.close().await;
     drop(store);
     let store = open(&directory.path().join("saas-ia.db"), clock).await.expect("it opens");

@@ -17,6 +17,7 @@ impl Settings {
         let groups = [
             self.service(),
             self.serving(),
+            self.redis.describe(),
             self.guarding(),
             self.working(),
             self.uploads.describe(),
@@ -45,9 +46,14 @@ impl Settings {
         vec![
             ("HOST", http.host.clone()),
             ("PORT", http.port.to_string()),
+            (
+                "WORKER_HEALTH_PORT",
+                http.worker_health_port.map(|port| port.to_string()).unwrap_or_default(),
+            ),
             ("WORKERS", http.workers.to_string()),
             ("DATA_DIR", self.storage.data_dir.display().to_string()),
-            ("DATABASE_URL", self.storage.database_url()),
+            ("DATABASE_URL", self.storage.database.to_string()),
+            ("DATABASE_POOL_SIZE", self.storage.pool_size.to_string()),
             ("CORS_ORIGINS", origins),
             ("TRUSTED_PROXIES", joined(&http.trusted_proxies)),
             ("RATE_LIMITS", rate_limits(&http.quotas)),

@@ -9,7 +9,10 @@ use infrastructure::security::JwtAlgorithm;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::{CorsOrigins, Environment, FloodLimit, SecretKey, reader::Reader, secret_key, values};
+use super::{
+    CorsOrigins, DatabaseSettings, Environment, FloodLimit, SecretKey, database, reader::Reader,
+    secret_key, values,
+};
 use crate::logging::{LogFilter, LogFormat};
 
 /// What is logged.
@@ -40,6 +43,8 @@ pub struct HttpSettings {
     pub host: String,
     /// `PORT`; 0 takes a free one.
     pub port: u16,
+    /// `WORKER_HEALTH_PORT`: where a process that only runs jobs tells how it is.
+    pub worker_health_port: Option<u16>,
     /// `WORKERS`: HTTP threads.
     pub workers: usize,
     /// `CORS_ORIGINS`.
@@ -56,6 +61,7 @@ impl HttpSettings {
     pub(super) fn gather(reader: &mut Reader) -> Option<Self> {
         let host = reader.required("HOST", values::host);
         let port = reader.required("PORT", values::number(0..=65_535));
+        let health_port = reader.optional("WORKER_HEALTH_PORT", values::number(1..=65_535));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = match reader.text("WORKERS") {
             None => Some(cores),
@@ -76,6 +82,7 @@ impl HttpSettings {
         Some(Self {
             host: host?,
             port: u16::try_from(port?).ok()?,
+            worker_health_port: health_port.and_then(|port| u16::try_from(port).ok()),
             workers: workers?,
             cors_origins: cors_origins?,
             trusted_proxies: trusted_proxies?,
@@ -101,35 +108,23 @@ impl HttpSettings {
 pub struct StorageSettings {
     /// `DATA_DIR`.
     pub data_dir: PathBuf,
-    /// The `SQLite` file of `DATABASE_URL`.
-    pub database_file: PathBuf,
+    /// `DATABASE_URL`.
+    pub database: DatabaseSettings,
+    /// `DATABASE_POOL_SIZE`: connections of this process that serve requests.
+    pub pool_size: usize,
 }
 
 impl StorageSettings {
-    /// `DATABASE_URL`.
-    pub fn database_url(&self) -> String {
-        format!("sqlite://{}", self.database_file.display())
-    }
-
     pub(super) fn gather(reader: &mut Reader) -> Option<Self> {
         let data_dir = reader.required("DATA_DIR", |text| Ok(text.to_owned()));
-        let folder = data_dir.clone().unwrap_or_default();
-        let database_file = reader.required("DATABASE_URL", |text| {
-            sqlite_file(&text.replace("{DATA_DIR}", folder.trim_end_matches('/')))
-        });
-        Some(Self { data_dir: PathBuf::from(data_dir?), database_file: database_file? })
+        let database = DatabaseSettings::gather(reader, data_dir.as_deref().unwrap_or_default());
+        let pool_size = database::gather_pool_size(reader);
+        Some(Self {
+            data_dir: PathBuf::from(data_dir?),
+            database: database?,
+            pool_size: pool_size?,
+        })
     }
-}
-
-fn sqlite_file(url: &str) -> Result<PathBuf, String> {
-    if url.starts_with("postgres") {
-        return Err("PostgreSQL is not supported by this version yet; use sqlite://…".to_owned());
-    }
-    let path = url.strip_prefix("sqlite://").unwrap_or_default();
-    if path.is_empty() || path.contains(['?', '#', '%']) || path.contains(":memory:") {
-        return Err("must be sqlite:// and the path of a file, without options".to_owned());
-    }
-    Ok(PathBuf::from(path))
 }
 
 /// Passwords and tokens.

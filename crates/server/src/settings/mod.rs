@@ -5,11 +5,13 @@
 //! that of the environment), the same two files of a folder, `.env` in development, the
 //! environment. An empty value is no value. Every fault is reported at once, by name.
 
+mod database;
 mod describe;
 mod engine;
 mod groups;
 mod programs;
 mod reader;
+mod redis;
 mod secret_key;
 mod sources;
 mod uploads;
@@ -17,10 +19,12 @@ mod values;
 
 use std::{fmt, path::PathBuf};
 
+pub use database::{DatabaseSettings, PostgresUrl};
 pub use engine::{EngineChoice, EngineSettings};
 pub use groups::{
     HttpSettings, JobSettings, LogSettings, MediaSettings, SecuritySettings, StorageSettings,
 };
+pub use redis::RedisSettings;
 pub use secret_key::SecretKey;
 pub use sources::Sources;
 pub use uploads::UploadSettings;
@@ -29,7 +33,7 @@ pub use values::{CorsOrigins, FloodLimit};
 use reader::Reader;
 
 /// Every setting of this version.
-const NAMES: [&str; 43] = [
+const NAMES: [&str; 46] = [
     "ENVIRONMENT",
     "CONFIG_DIR",
     "APP_NAME",
@@ -37,9 +41,12 @@ const NAMES: [&str; 43] = [
     "LOG_FORMAT",
     "HOST",
     "PORT",
+    "WORKER_HEALTH_PORT",
     "WORKERS",
     "DATA_DIR",
     "DATABASE_URL",
+    "DATABASE_POOL_SIZE",
+    "REDIS_URL",
     "SECRET_KEY",
     "ALGORITHM",
     "ACCESS_TOKEN_EXPIRE_MINUTES",
@@ -76,7 +83,7 @@ const NAMES: [&str; 43] = [
 ];
 
 /// Settings of other versions: to set one is no fault, but it does nothing here.
-const UNUSED: [&str; 3] = ["REDIS_URL", "METRICS_TOKEN", "REFRESH_TOKEN_EXPIRE_DAYS"];
+const UNUSED: [&str; 2] = ["METRICS_TOKEN", "REFRESH_TOKEN_EXPIRE_DAYS"];
 
 /// Where the service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +128,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Where things are kept.
     pub storage: StorageSettings,
+    /// What instances share.
+    pub redis: RedisSettings,
     /// Passwords and tokens.
     pub security: SecuritySettings,
     /// Who recognises speech.
@@ -182,11 +191,20 @@ impl Settings {
         let log = LogSettings::gather(reader);
         let http = HttpSettings::gather(reader);
         let storage = StorageSettings::gather(reader);
+        let redis = RedisSettings::gather(reader);
         let security = SecuritySettings::gather(reader);
         let engine = EngineSettings::gather(reader);
         let jobs = JobSettings::gather(reader);
         let media = MediaSettings::gather(reader);
         let uploads = UploadSettings::gather(reader);
+        if let (Some(storage), Some(UploadSettings { bucket: None, .. })) = (&storage, &uploads)
+            && storage.database.is_shared()
+        {
+            reader.warn(
+                "OBJECT_STORE_URL is not set: every process that uses this database needs the \
+                 same folder as DATA_DIR, or it does not find the files that users hand in",
+            );
+        }
         reader.warn_of_unused();
         Some(Self {
             environment: reader.environment,
@@ -195,6 +213,7 @@ impl Settings {
             log: log?,
             http: http?,
             storage: storage?,
+            redis: redis?,
             security: security?,
             engine: engine?,
             jobs: jobs?,

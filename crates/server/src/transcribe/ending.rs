@@ -1,6 +1,10 @@
 //! How it ended, as a script can tell.
 
-use std::process::ExitCode;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use domain::{Failure, Transcript};
 
@@ -13,7 +17,8 @@ Exit codes:
   1    the job failed: the code and a sentence are on the standard error
   2    an argument or a setting is wrong
   3    it did not work now: trying again later may help, or once the operator has mended something
-  130  stopped by Ctrl-C, 143 by a request to end; what is known to be at the engine is erased
+  130  stopped by Ctrl-C, 143 by a request to end, 129 by a terminal that went away; what is known
+       to be at the engine is erased
 
 Nothing is remembered from one run to the next: a recording that was submitted by a run that was
 killed (kill -9, power) is submitted, and paid for, once more by the next.";
@@ -21,6 +26,11 @@ killed (kill -9, power) is submitted, and paid for, once more by the next.";
 const FAILED: u8 = 1;
 const MISUSED: u8 = 2;
 const NOT_NOW: u8 = 3;
+
+/// Says something on the standard error. Where that cannot be written to, the exit code tells.
+pub(super) fn say(text: impl Display) {
+    let _ = writeln!(io::stderr(), "saas-ia: {text}");
+}
 
 /// How it ended.
 pub(super) enum Ending {
@@ -57,19 +67,19 @@ impl Ending {
         match self {
             Self::Done { .. } | Self::HandedOut => ExitCode::SUCCESS,
             Self::Failed(failure) => {
-                eprintln!("saas-ia: {}: {}", failure.code().as_str(), failure.message());
+                say(format_args!("{}: {}", failure.code().as_str(), failure.message()));
                 ExitCode::from(if failure.retriable() { NOT_NOW } else { FAILED })
             }
             Self::Spoilt(problem) => {
-                eprintln!("saas-ia: {problem}");
+                say(problem);
                 ExitCode::from(FAILED)
             }
             Self::Misused(problem) => {
-                eprintln!("saas-ia: {problem}");
+                say(problem);
                 ExitCode::from(MISUSED)
             }
             Self::Stopped(code) => {
-                eprintln!("saas-ia: stopped");
+                say("stopped");
                 ExitCode::from(code)
             }
         }

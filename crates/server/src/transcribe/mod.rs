@@ -24,14 +24,17 @@ use domain::{
     Email, Metadata, PasswordDigest, RetryPolicy, Source, SourceFacts, Transcription,
     TranscriptionId, TranscriptionOptions, TranscriptionState, User, UserId,
 };
-use infrastructure::persistence::SqliteStore;
+use infrastructure::persistence::Store;
 use tempfile::TempDir;
 
 use crate::{
     bootstrap,
     cli::TranscribeArgs,
+    database,
     logging::{self, LogFilter},
-    settings::{EngineChoice, SecretKey, Settings, StorageSettings},
+    settings::{
+        DatabaseSettings, EngineChoice, RedisSettings, SecretKey, Settings, StorageSettings,
+    },
 };
 use ending::Ending;
 use output::Output;
@@ -65,8 +68,8 @@ pub(crate) async fn run(args: &TranscribeArgs, settings: Settings) -> anyhow::Re
         Err(problem) => return Ok(Ending::Misused(problem).tell()),
     };
     if matches!(settings.engine.choice, EngineChoice::Mock) {
-        eprintln!(
-            "saas-ia: speech is SIMULATED by the mock engine; set ASSEMBLYAI_API_KEY to recognise it"
+        ending::say(
+            "speech is SIMULATED by the mock engine; set ASSEMBLYAI_API_KEY to recognise it",
         );
     }
     let mut signals = Signals::listen()?;
@@ -98,10 +101,14 @@ fn private_folder() -> anyhow::Result<TempDir> {
 
 /// The settings of a process that keeps everything in `folder`.
 fn within(mut settings: Settings, folder: &Path) -> Settings {
-    settings.storage =
-        StorageSettings { data_dir: folder.to_owned(), database_file: folder.join("saas-ia.db") };
+    settings.storage = StorageSettings {
+        data_dir: folder.to_owned(),
+        database: DatabaseSettings::Sqlite(folder.join("saas-ia.db")),
+        ..settings.storage
+    };
     settings.security.secret_key = SecretKey::Kept(folder.join("secret"));
     settings.uploads.bucket = None;
+    settings.redis = RedisSettings::none();
     // Nobody here can be called.
     settings.engine.public_url = None;
     settings
@@ -127,7 +134,7 @@ async fn open_account(adapters: &Adapters) -> anyhow::Result<UserId> {
 /// What one job needs: a store with one account, and an engine while the job lives.
 struct Workshop {
     adapters: Adapters,
-    store: Arc<SqliteStore>,
+    store: Arc<Store>,
     witness: Arc<Witness>,
     owner: UserId,
     transcriptions: Transcriptions,
@@ -136,7 +143,7 @@ struct Workshop {
 
 impl Workshop {
     async fn open(settings: &Settings) -> anyhow::Result<Self> {
-        let store = bootstrap::open_store(settings).await?;
+        let store = database::open_own(settings).await?;
         let mut adapters = bootstrap::adapters(settings, &store)?;
         let witness = Arc::new(Witness::new(Arc::clone(&adapters.speech)));
         adapters.speech = witness.clone();

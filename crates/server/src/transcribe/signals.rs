@@ -1,6 +1,6 @@
 //! Requests to end.
 
-use std::io;
+use std::{fs, future, io};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -13,7 +13,7 @@ const HUNG_UP: u8 = 129;
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
@@ -22,8 +22,21 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: if outlives_its_terminal() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
         })
+    }
+
+    async fn hung_up(hangup: &mut Option<Signal>) {
+        match hangup {
+            Some(hangup) => {
+                hangup.recv().await;
+            }
+            None => future::pending().await,
+        }
     }
 
     /// Waits for the next one; tells with which code the process is to end.
@@ -31,7 +44,16 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => INTERRUPTED,
             _ = self.terminate.recv() => TERMINATED,
-            _ = self.hangup.recv() => HUNG_UP,
+            () = Self::hung_up(&mut self.hangup) => HUNG_UP,
         }
     }
+}
+
+/// Whether SIGHUP is ignored already, as `nohup` has it: to listen would undo that. Where the system
+/// does not say, it is not.
+fn outlives_its_terminal() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 << (SignalKind::hangup().as_raw_value() - 1) != 0)
 }

@@ -16,7 +16,7 @@ use application::{Adapters, Engine, EngineConfig, limits::Quotas, uploads::Uploa
 use chrono::TimeDelta;
 use domain::AddressPolicy;
 use infrastructure::{
-    persistence::{OpenError, SqliteConfig, SqliteStore},
+    persistence::{OpenError, SqliteConfig, Store},
     security::{BcryptConfig, BcryptHasher, JwtAlgorithm, JwtConfig, JwtTokens},
 };
 use reqwest::{Method, RequestBuilder};
@@ -94,10 +94,10 @@ pub(crate) fn cheap_bcrypt() -> BcryptConfig {
 
 /// A migrated database in `directory`. The lock of an app that has just stopped may take a moment
 /// to be released.
-async fn open_store(directory: &Path, fakes: &Fakes) -> Arc<SqliteStore> {
+async fn open_store(directory: &Path, fakes: &Fakes) -> Arc<Store> {
     let config = SqliteConfig::new(directory.join("saas-ia.db"));
     for _ in 0..200 {
-        match SqliteStore::open(config.clone(), fakes.clock.clone()).await {
+        match Store::open(config.clone(), fakes.clock.clone()).await {
             Ok(store) => {
                 migration::up(store.connection()).await.unwrap();
                 return Arc::new(store);

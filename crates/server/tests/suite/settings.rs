@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod production;
+mod redis;
 mod sources;
 mod values;
 

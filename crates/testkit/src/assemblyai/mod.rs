@@ -147,6 +147,11 @@ impl FakeAssemblyAi {
         self.shared.find(id, |job| job.deleted).unwrap_or(false)
     }
 
+    /// Whether the server failed at a job, which then is not billed.
+    pub fn has_failed(&self, id: &str) -> bool {
+        self.shared.find(id, |job| job.error().is_some()).unwrap_or(false)
+    }
+
     /// Changes how long jobs accepted from now on take.
     pub fn set_processing(&self, processing: Duration) {
         self.shared.set_processing(processing);

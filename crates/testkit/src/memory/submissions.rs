@@ -280,5 +280,5 @@ fn as_recorded(row: &Row) -> Resolution {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().count() <= MAX_NAME
+    !text.is_empty() && domain::text::check(text, MAX_NAME).is_ok()
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: of what a user wrote, only the eleven characters of an id reach the command line, as
 //! part of a URL that is made here. What yt-dlp says is data, what it writes stays in a folder of the
-//! attempt, and only a file that is complete and within the limits leaves that.
+//! attempt, and only a file that is complete and within the limits leaves that. What it writes
+//! elsewhere all the same is not taken for such a file.
 
 mod attempt;
 mod breaker;
@@ -15,6 +16,7 @@ use std::{io, path::Path, time::Duration};
 
 use application::ports::{FetchError, Progress};
 use domain::{FailureCode, SourceFacts, YouTubeId};
+use serde::{Deserialize, Serialize};
 use tokio::{fs, time::Instant};
 
 pub use tool::{Version, YouTubeState};
@@ -22,7 +24,7 @@ pub use tool::{Version, YouTubeState};
 use super::{
     disk::Floor,
     error::{failed, local},
-    folder::JobFolder,
+    folder::{JobFolder, Mark},
 };
 use crate::confinement::{Confinement, Ending, Limits, Running};
 use attempt::{Attempt, Ended, Watch};
@@ -83,14 +85,14 @@ impl YouTube {
         self.tool.state().await
     }
 
-    /// Makes the sound of a video the complete file of `folder`, and returns its size.
+    /// Makes the sound of a video the complete file of `folder`.
     pub(super) async fn fetch(
         &self,
         folder: &JobFolder,
         id: &YouTubeId,
         floor: &Floor,
         progress: &dyn Progress,
-    ) -> Result<u64, FetchError> {
+    ) -> Result<Kept, FetchError> {
         let programs = self.tool.programs().await?;
         self.breaker.check(Instant::now())?;
         let part = folder.begin_folder().await?;
@@ -104,9 +106,12 @@ impl YouTube {
             // What it has made is measured again: it may have grown since the last look.
             Watch { bounds: self.bounds, floor }.judge_at_end(part.clone()).await?;
             let bytes = judge(&ended, id, &part.join(SOUND), self.bounds).await?;
-            folder.adopt(&part.join(SOUND), &keep(&ended.report.facts)).await?;
+            let facts = ended.report.facts;
+            let said = facts.source();
+            let note = |mark| serde_json::to_vec(&Note { mark, facts }).unwrap_or_default();
+            folder.adopt(&part.join(SOUND), note).await?;
             progress.at(1.0);
-            Ok(bytes)
+            Ok(Kept { bytes, said })
         };
         let fetched = fetched.await;
         super::tidied(attempt.clear().await);
@@ -126,14 +131,27 @@ impl YouTube {
     }
 }
 
-/// What the source said about the complete file of `folder` when it was fetched.
-pub(super) async fn kept_facts(folder: &JobFolder) -> SourceFacts {
-    let kept = folder.facts().await.unwrap_or_default();
-    serde_json::from_slice::<Facts>(&kept).unwrap_or_default().source()
+/// The complete file of a folder.
+pub(super) struct Kept {
+    /// Its size.
+    pub(super) bytes: u64,
+    /// What the source said about it.
+    pub(super) said: SourceFacts,
 }
 
-fn keep(facts: &Facts) -> Vec<u8> {
-    serde_json::to_vec(facts).unwrap_or_default()
+/// What is remembered of a complete file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    mark: Mark,
+    facts: Facts,
+}
+
+/// The complete file of `folder`, if it is the one that a former attempt took for that.
+pub(super) async fn kept(folder: &JobFolder) -> Result<Option<Kept>, FetchError> {
+    let Some(bytes) = folder.complete().await? else { return Ok(None) };
+    let Some((note, mark)) = folder.noted().await else { return Ok(None) };
+    let note = serde_json::from_slice::<Note>(&note).ok().filter(|note| note.mark == mark);
+    Ok(note.map(|note| Kept { bytes, said: note.facts.source() }))
 }
 
 /// The size of the sound that a run has made, or why it has made none.

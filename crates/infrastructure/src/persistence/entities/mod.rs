@@ -17,4 +17,6 @@ pub(super) mod transcripts;
 pub(super) mod users;
 
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod tests;

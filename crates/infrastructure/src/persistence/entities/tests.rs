@@ -1,13 +1,9 @@
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, EntityTrait, IdenStatic, Iterable, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
 
 async fn migrated() -> DatabaseConnection {
     let db = migration::connect("sqlite::memory:").await.expect("it connects");
@@ -19,37 +15,6 @@ async fn strings(db: &DatabaseConnection, sql: &str, values: Vec<Value>) -> Vec<
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     let rows = db.query_all_raw(statement).await.expect("the query runs");
     rows.iter().map(|row| row.try_get_by(0).expect("a text")).collect()
-}
-
-async fn assert_columns<E: EntityTrait>(db: &DatabaseConnection, entity: E) -> String {
-    let table = entity.table_name().to_owned();
-    let sql = "SELECT name FROM pragma_table_info(?)";
-    let stored = strings(db, sql, vec![table.clone().into()]).await;
-    let stored: BTreeSet<&str> = stored.iter().map(String::as_str).collect();
-    let mapped: BTreeSet<&str> = E::Column::iter().map(|column| column.as_str()).collect();
-    assert_eq!(stored, mapped, "columns of {table}");
-    table
-}
-
-#[tokio::test]
-async fn every_table_has_an_entity_with_the_same_columns() {
-    let db = migrated().await;
-    let mapped = BTreeSet::from([
-        assert_columns(&db, super::users::Entity).await,
-        assert_columns(&db, super::transcriptions::Entity).await,
-        assert_columns(&db, super::transcripts::Entity).await,
-        assert_columns(&db, super::jobs::Entity).await,
-        assert_columns(&db, super::tenant_sched::Entity).await,
-        assert_columns(&db, super::sched_clock::Entity).await,
-        assert_columns(&db, super::submissions::Entity).await,
-        assert_columns(&db, super::attempts::Entity).await,
-        assert_columns(&db, super::erasures::Entity).await,
-        assert_columns(&db, super::pauses::Entity).await,
-    ]);
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' \
-               AND name NOT LIKE 'sqlite_%' AND name <> 'seaql_migrations'";
-    let stored: BTreeSet<String> = strings(&db, sql, vec![]).await.into_iter().collect();
-    assert_eq!(stored, mapped);
 }
 
 /// Instants of the years 0 to 9999, to the microsecond, many of them with a short fraction.

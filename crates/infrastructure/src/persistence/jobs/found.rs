@@ -248,5 +248,5 @@ pub(super) fn duplicates() -> Select<Entity> {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().count() <= MAX_NAME
+    !text.is_empty() && domain::text::check(text, MAX_NAME).is_ok()
 }

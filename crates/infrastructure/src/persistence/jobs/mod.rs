@@ -1,8 +1,9 @@
-//! The job engine's tables in `SQLite`: live jobs, the fair queue, submissions, erasures, pauses.
+//! The job engine's tables: live jobs, the fair queue, submissions, erasures, pauses.
 //!
-//! Each call of the port is one transaction of the one writer, so calls never race: rows are
-//! loaded, the domain decides, and what it decided is written back. A write is still guarded by
-//! epoch and state, so that a mistake in here shows as a failure, not as a lost update.
+//! Each call of the port is one transaction: rows are loaded, the domain decides, and what it
+//! decided is written back. Nobody else changes those rows in between: `SQLite` has one writer, and
+//! on a server they are locked (module `locks`). A write is still guarded by epoch and state, so
+//! that a mistake in here shows as a failure, not as a lost update.
 
 mod claim;
 mod corrupt;

@@ -49,6 +49,9 @@ async fn every_error_of_a_job_has_a_code() {
         ),
         ("The following models are not available in this language: best", Code::OptionsUnsupported),
         ("Your current account balance is negative.", Code::ProviderPaymentRequired),
+        ("Please top up your account.", Code::ProviderPaymentRequired),
+        ("The channels of this file are out of balance", Code::ProviderRejected),
+        ("Download error to https://x.example/work-life-balance.mp3", Code::SourceUnreachable),
         ("Server error, developers have been alerted.", Code::ProviderFailed),
         ("Internal Server Error", Code::ProviderFailed),
         ("Transcoding failed. Please try again.", Code::ProviderFailed),
@@ -82,7 +85,17 @@ async fn every_refusal_of_a_question_says_whether_to_ask_again() {
             Code::ProviderAuth,
         ),
         (Fault::refusal(403, "Forbidden"), Code::ProviderAuth),
+        (
+            Fault::refusal(403, "Your current account balance is negative."),
+            Code::ProviderPaymentRequired,
+        ),
+        // A wall in between explains itself; what it says is no verdict on the recording.
+        (Fault::refusal(403, "File does not appear to contain audio."), Code::ProviderAuth),
+        (Fault::refusal(403, "Download error, unable to download"), Code::ProviderAuth),
+        (Fault::refusal(403, "Cannot access uploaded file"), Code::ProviderAuth),
+        (Fault::refusal(403, "Load balancer: balance exceeded"), Code::ProviderAuth),
         (Fault::NegativeBalance, Code::ProviderPaymentRequired),
+        (Fault::refusal(400, "The balance of this file"), Code::ProviderProtocol),
         (Fault::refusal(400, "Something new"), Code::ProviderProtocol),
         (status(404, "<html>nothing here</html>"), Code::ProviderProtocol),
         (status(302, ""), Code::ProviderProtocol),
@@ -237,6 +250,7 @@ async fn erasing_fails_only_if_the_copy_may_still_be_there() {
     let id = submitted(&engine, any_recording()).await.provider_id;
     for (fault, code) in [
         (Fault::refusal(401, "Authentication error"), Code::ProviderAuth),
+        (Fault::refusal(403, "Cannot access uploaded file"), Code::ProviderAuth),
         (Fault::refusal(429, "Too Many Requests"), Code::ProviderThrottled),
         (Fault::refusal(500, "Internal Server Error"), Code::ProviderUnavailable),
         (Fault::EmptyBody504 { accepted: true }, Code::ProviderUnavailable),

@@ -70,6 +70,7 @@ async fn a_clean_refusal_is_certain_and_says_what_it_is() {
         (400, "\"keyterms_prompt\" is not supported by this model", Code::OptionsUnsupported),
         (400, "Invalid language_code: xx", Code::OptionsUnsupported),
         (400, "\"audio_url\" should be a valid URL", Code::ProviderRejected),
+        (400, "\"work-life balance\" is no term", Code::ProviderRejected),
         (401, "Authentication error, API token missing/invalid", Code::ProviderAuth),
         (402, "Payment required", Code::ProviderPaymentRequired),
         (403, "Cannot access uploaded file", Code::ProviderUploadLost),

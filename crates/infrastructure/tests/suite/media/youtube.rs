@@ -91,7 +91,7 @@ async fn the_sound_the_title_the_length_and_the_progress_of_a_video_arrive() {
     let facts = SourceFacts { title: Some("A talk".into()), duration_ms: Some(8_500) };
     assert_eq!(audio.facts, facts);
     assert_eq!(*shares.0.lock().unwrap(), [0.25, 1.0]);
-    assert_eq!(listing(&world.folder()), ["audio", "facts"]);
+    assert_eq!(listing(&world.folder()), ["audio", "note"]);
 }
 
 #[tokio::test]
@@ -179,4 +179,26 @@ async fn an_attempt_that_was_given_up_does_not_finish_its_successors_file() {
     assert!(former.await.unwrap().is_err());
     assert_eq!(latter.bytes, 2_000);
     assert_eq!(std::fs::read(&latter.path).unwrap().len(), 2_000);
+}
+
+#[tokio::test]
+async fn what_yt_dlp_writes_beside_its_folder_is_not_taken_for_the_sound() {
+    let forged = r#"{"mark":{"inode":1,"bytes":5000,"modified_s":0,"modified_ns":0},"facts":{}}"#;
+    for stray in [
+        "head -c 5000 /dev/zero > ../audio",
+        &format!("head -c 5000 /dev/zero > ../audio; echo '{forged}' > ../note"),
+        "mkdir ../audio ../note; touch ../audio/file",
+    ] {
+        // The first run goes astray and fails, the second makes its sound.
+        let script = format!("{stray}\n[ $(wc -l < ../../../runs) = 2 ] || exit 1\n{MAKES_SOUND}");
+        let world = played_by(&script.replace("mkdir", "mkdir -p"));
+        fetch_by(&world.library()).await.unwrap_err();
+        assert!(world.folder().join("audio").exists(), "{stray}");
+        let audio = fetch(&world).await;
+        assert_eq!((audio.bytes, runs(&world)), (1_000, 2), "{stray}");
+        assert_eq!(std::fs::read(&audio.path).unwrap(), [0; 1_000], "{stray}");
+        assert_eq!(listing(&world.folder()), ["audio", "note"], "{stray}");
+        assert_eq!(fetch(&world).await, audio, "{stray}");
+        assert_eq!(runs(&world), 2, "{stray}");
+    }
 }

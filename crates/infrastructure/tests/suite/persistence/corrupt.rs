@@ -11,7 +11,7 @@ use domain::{
     Failure, FailureCode, Job, ListFilter, PageRequest, PageSize, Stage, Status, Step,
     SubmissionId, TranscriptionId, UserId, WorkerId,
 };
-use infrastructure::persistence::SqliteStore;
+use infrastructure::persistence::Store;
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 use testkit::contract::{TestClock, a_submission, a_transcription, a_user};
@@ -38,7 +38,7 @@ const SUBMISSION: [&str; 3] = [
 
 /// A store with the jobs of two users, the one that is spoilt first in every order.
 struct Scene {
-    store: SqliteStore,
+    store: Store,
     clock: Arc<TestClock>,
     /// Of the one that is spoilt.
     owner: UserId,
@@ -346,4 +346,18 @@ async fn a_job_whose_rows_are_spoilt_can_be_called_off_and_deleted() {
             assert_eq!(copies.len(), 1, "the engine's copy is to be erased: {how}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_pause_for_a_reason_that_nobody_knows_lasts_as_long_as_it_says() {
+    let (store, clock, _directory) = fresh().await;
+    let until = clock.now() + TimeDelta::minutes(9);
+    let code = FailureCode::ProviderPaymentRequired;
+    store.pause("engine", code, until).await.expect("it is stopped");
+    let sql = "UPDATE engine_pauses SET code = 'of_another_version'";
+    store.connection().execute_unprepared(sql).await.expect("it is spoilt");
+    let pause = store.paused("engine").await.expect("it is told").expect("it lasts");
+    assert_eq!((pause.code, pause.until), (FailureCode::ProviderAuth, until));
+    store.resume("engine").await.expect("it is lifted");
+    assert_eq!(store.paused("engine").await.expect("it is told"), None);
 }

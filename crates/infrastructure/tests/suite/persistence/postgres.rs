@@ -1,5 +1,7 @@
 //! `PostgreSQL` against the contracts of its ports, and what only a server must do.
 
+mod server;
+
 use std::sync::Arc;
 
 use application::ports::Clock;

@@ -12,7 +12,9 @@ use application::ports::{InsertUserError, PortFailure, UserRepository};
 use async_trait::async_trait;
 use domain::{Email, PasswordDigest, User, UserId, UserParts};
 use futures_util::future::join_all;
-use infrastructure::cache::CachedUsers;
+use infrastructure::cache::{AccountChange, AccountNews, CachedUsers};
+use testkit::{contract::TestClock, memory::InMemoryStore};
+use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
 use super::noon;
@@ -23,6 +25,8 @@ struct OneUser {
     user: Mutex<Option<User>>,
     failing: Mutex<bool>,
     queries: AtomicU32,
+    /// Holds up the answer of the next query.
+    holding: Mutex<Option<Arc<Notify>>>,
 }
 
 impl OneUser {
@@ -51,7 +55,12 @@ impl UserRepository for OneUser {
         if *self.failing.lock().unwrap() {
             return Err(PortFailure::transient("users.find", "away"));
         }
-        Ok(self.user.lock().unwrap().clone().filter(|user| user.parts().id == id))
+        let found = self.user.lock().unwrap().clone().filter(|user| user.parts().id == id);
+        let holding = self.holding.lock().unwrap().take();
+        if let Some(answer) = holding {
+            answer.notified().await;
+        }
+        Ok(found)
     }
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, PortFailure> {
@@ -150,3 +159,102 @@ async fn a_failure_reaches_everyone_who_waited_and_is_not_remembered() {
     *inner.failing.lock().unwrap() = false;
     assert_eq!(users.find(id()).await.unwrap(), Some(bob()));
 }
+
+/// News that a test spreads by hand.
+struct ByHand {
+    told: Mutex<Vec<UserId>>,
+    changes: broadcast::Sender<AccountChange>,
+}
+
+#[async_trait]
+impl AccountNews for ByHand {
+    async fn tell(&self, account: UserId) {
+        self.told.lock().unwrap().push(account);
+    }
+
+    fn changes(&self) -> broadcast::Receiver<AccountChange> {
+        self.changes.subscribe()
+    }
+}
+
+fn shared() -> (Arc<OneUser>, Arc<ByHand>, Arc<CachedUsers>) {
+    let news = Arc::new(ByHand { told: Mutex::default(), changes: broadcast::Sender::new(2) });
+    let (inner, users) = cached(CachedUsers::MAX_TTL);
+    (inner, Arc::clone(&news), Arc::new(users.sharing(news)))
+}
+
+/// Lets the tasks of a runtime of one thread do what they can do now.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn is_active(users: &CachedUsers) -> bool {
+    users.find(id()).await.unwrap().unwrap().parts().is_active
+}
+
+#[tokio::test]
+async fn a_change_that_another_instance_tells_of_is_seen_at_once() {
+    for change in [AccountChange::One(id()), AccountChange::Any] {
+        let (inner, news, users) = shared();
+        users.insert(&bob()).await.unwrap();
+        assert!(is_active(&users).await && is_active(&users).await);
+        assert_eq!(inner.queries(), 1);
+        inner.disable();
+        news.changes.send(change).unwrap();
+        settle().await;
+        assert!(!is_active(&users).await, "{change:?}");
+    }
+}
+
+#[tokio::test]
+async fn more_news_than_can_be_followed_make_everything_forgotten() {
+    let (inner, news, users) = shared();
+    users.insert(&bob()).await.unwrap();
+    assert!(is_active(&users).await);
+    inner.disable();
+    for other in 2..10 {
+        news.changes.send(AccountChange::One(UserId::from_uuid(Uuid::from_u128(other)))).unwrap();
+    }
+    settle().await;
+    assert!(!is_active(&users).await);
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_change_is_not_handed_out_after_it() {
+    let (inner, news, users) = shared();
+    users.insert(&bob()).await.unwrap();
+    let answer = Arc::new(Notify::new());
+    *inner.holding.lock().unwrap() = Some(Arc::clone(&answer));
+    let finder = |users: &Arc<CachedUsers>| {
+        let users = Arc::clone(users);
+        tokio::spawn(async move { is_active(&users).await })
+    };
+    let early = finder(&users);
+    settle().await;
+    inner.disable();
+    news.changes.send(AccountChange::One(id())).unwrap();
+    settle().await;
+    // Waits for the query of the early one, which has read what was.
+    let late = finder(&users);
+    settle().await;
+    answer.notify_one();
+    assert!(!late.await.unwrap());
+    early.await.unwrap();
+    assert!(!is_active(&users).await);
+}
+
+#[tokio::test]
+async fn a_change_is_told_to_the_other_instances() {
+    let (_inner, news, users) = shared();
+    users.insert(&bob()).await.unwrap();
+    let (old, new) = (PasswordDigest::new("old"), PasswordDigest::new("new"));
+    users.replace_password(id(), &old, &new).await.unwrap();
+    assert_eq!(*news.told.lock().unwrap(), [id()]);
+}
+
+testkit::user_repository_contract!(cached_users_contract, async {
+    let store = Arc::new(InMemoryStore::new(Arc::new(TestClock::at_noon())));
+    (Arc::new(CachedUsers::new(store, CachedUsers::MAX_TTL)), ())
+});

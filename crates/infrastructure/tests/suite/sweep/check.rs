@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use application::ports::{JobStore as _, MediaSource as _, TranscriptionRepository as _};
+use chrono::DateTime;
 use domain::Status;
 use sea_orm::QueryResult;
 use testkit::assemblyai::{Accepted, FakeAssemblyAi};
@@ -56,7 +57,7 @@ pub(super) async fn violations(world: &World, fake: &FakeAssemblyAi, told: &Told
         let own: Vec<_> = submissions.iter().filter(|sent| sent.job == id).collect();
         check_ending(world, place, asked, told, &mut wrong).await;
         check_text(world, place, asked, accepted, &own, &mut wrong).await;
-        check_payment(place, accepted, &own, &mut wrong);
+        check_payment(place, accepted, |id| fake.has_failed(id), &own, &mut wrong);
     }
     let paid_twice = wrong.iter().filter(|found| matches!(found, PaidTwice(_))).count() as u64;
     let counted = world.store.duplicates().await.expect("it is read");
@@ -171,10 +172,15 @@ async fn check_text(
 fn check_payment(
     place: usize,
     accepted: &[Accepted],
+    has_failed: impl Fn(&str) -> bool,
     own: &[&Submission],
     wrong: &mut Vec<Finding>,
 ) {
-    let failed = own.iter().filter(|sent| sent.state == "error" && sent.provider_id.is_some());
+    // The last one makes room for none, and one that was called off is closed like one that failed.
+    let followed = own.iter().take(own.len().saturating_sub(1));
+    let failed = followed.filter(|sent| {
+        sent.state == "error" && sent.provider_id.as_deref().is_some_and(&has_failed)
+    });
     let allowed = 1 + failed.count();
     if accepted.len() > allowed {
         wrong.push(PaidTwice(format!("job {place}: {} of {allowed}", accepted.len())));
@@ -225,4 +231,40 @@ async fn check_history(world: &World, wrong: &mut Vec<Finding>) {
         let ends = matches!(outcome.as_str(), "complete" | "fail" | "cancel");
         last.insert(job, (epoch, ended || ends));
     }
+}
+
+fn sent(seq: i64, state: &str, provider_id: Option<&str>) -> Submission {
+    let provider_id = provider_id.map(str::to_owned);
+    Submission { job: Uuid::nil(), seq, state: state.to_owned(), provider_id }
+}
+
+fn accepted(id: &str) -> Accepted {
+    Accepted {
+        id: id.to_owned(),
+        audio_url: String::new(),
+        sha256: None,
+        at: DateTime::UNIX_EPOCH,
+        params: serde_json::Map::new(),
+    }
+}
+
+/// Whether two accepted jobs, `a` and `b`, are once too many.
+fn is_too_much(failed: &[&str], own: &[Submission]) -> bool {
+    let mut wrong = Vec::new();
+    let own: Vec<_> = own.iter().collect();
+    let has_failed = |id: &str| failed.contains(&id);
+    check_payment(0, &[accepted("a"), accepted("b")], has_failed, &own, &mut wrong);
+    wrong.iter().any(|found| matches!(found, PaidTwice(_)))
+}
+
+#[test]
+fn another_payment_is_allowed_only_after_the_engine_has_failed() {
+    let again = [sent(1, "error", Some("a")), sent(2, "finished", Some("b"))];
+    assert!(!is_too_much(&["a"], &again));
+    assert!(is_too_much(&[], &again));
+    let canceled = [sent(1, "error", Some("a"))];
+    assert!(is_too_much(&[], &canceled), "a job that was called off, and left twice");
+    assert!(is_too_much(&["a"], &canceled), "nobody sent it again");
+    let lost = [sent(1, "abandoned", None), sent(2, "error", Some("b"))];
+    assert!(is_too_much(&[], &lost));
 }

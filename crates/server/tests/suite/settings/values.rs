@@ -143,8 +143,12 @@ fn wrong_values_are_refused_by_name() {
         ("PORT", "-1"),
         ("WORKERS", "0"),
         ("WORKERS", "many"),
-        ("DATABASE_URL", "postgresql://u:p@localhost/db"),
+        ("DATABASE_URL", "postgresql://u:p@localhost"),
+        ("DATABASE_URL", "postgresql+asyncpg://u:p@localhost/db"),
+        ("DATABASE_URL", "postgresql://u:p@localhost/db?sslmode=perhaps"),
         ("DATABASE_URL", "mysql://localhost/db"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("WORKER_HEALTH_PORT", "0"),
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_URL", "sqlite://:memory:"),
         ("DATABASE_URL", "sqlite://a.db?mode=ro"),
@@ -180,15 +184,38 @@ fn wrong_values_are_refused_by_name() {
 }
 
 #[test]
-fn a_database_that_is_not_supported_yet_is_said_plainly() {
-    let error = load(&[("DATABASE_URL", "postgresql://user:hunter2@db/x")]).unwrap_err();
-    assert!(error.to_string().contains("not supported by this version yet"), "{error}");
+fn a_server_is_named_without_its_password() {
+    let settings = load(&[("DATABASE_URL", "postgresql://user:hunter2@db:5433/x")]).unwrap();
+    let shown = format!("{}\n{settings:?}", settings.describe());
+    assert!(shown.contains("DATABASE_URL=postgresql://user:***@db:5433/x\n"), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let error = load(&[("DATABASE_URL", "postgresql://user:hunter2@db")]).unwrap_err();
+    assert!(error.to_string().contains("postgresql://user:password@host:port/database"));
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
 
 #[test]
+fn what_several_processes_need_is_said_at_the_start() {
+    let warned = |pairs: &[(&str, &str)], name: &str| {
+        load(pairs).unwrap().warnings.iter().any(|warning| warning.starts_with(name))
+    };
+    let server = ("DATABASE_URL", "postgresql://user@db/x");
+    assert!(warned(&[server], "OBJECT_STORE_URL"));
+    assert!(!warned(&[], "OBJECT_STORE_URL"));
+    let bucket = [
+        server,
+        ("OBJECT_STORE_URL", "s3://bucket"),
+        ("OBJECT_STORE_ACCESS_KEY_ID", "key"),
+        ("OBJECT_STORE_SECRET_ACCESS_KEY", "secret"),
+    ];
+    assert!(!warned(&bucket, "OBJECT_STORE_URL"));
+    assert!(!warned(&[server], "DATABASE_URL"));
+    assert!(warned(&[("DATABASE_URL", "postgresql://user@db.example.com/x")], "DATABASE_URL"));
+}
+
+#[test]
 fn the_database_follows_the_data_folder() {
-    let url = |pairs: &[(&str, &str)]| load(pairs).unwrap().storage.database_url();
+    let url = |pairs: &[(&str, &str)]| load(pairs).unwrap().storage.database.to_string();
     assert_eq!(url(&[("DATA_DIR", "/var/lib/x/")]), "sqlite:///var/lib/x/saas-ia.db");
     let own = [("DATA_DIR", "/var/lib/x"), ("DATABASE_URL", "sqlite://elsewhere/a.db")];
     assert_eq!(url(&own), "sqlite://elsewhere/a.db");

@@ -99,6 +99,7 @@ pub async fn a_hint_for_what_was_given_up_is_kept(stores: &Stores) {
     for (told, kept) in [
         ("", None),
         (&"x".repeat(201), None),
+        ("a\0b", None),
         (&name, Some(&name)),
         ("", Some(&name)),
         ("later", Some(&"later".to_owned())),

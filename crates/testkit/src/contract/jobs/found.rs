@@ -2,7 +2,10 @@
 
 use application::ports::Resolution;
 use chrono::TimeDelta;
-use domain::{JobState, PollStep, Stage, Step, SubmissionState, TranscriptionState};
+use domain::{
+    Failure, FailureCode, JobState, Outcome, PollStep, Stage, Step, SubmissionState,
+    TranscriptionState,
+};
 
 use crate::contract::{
     Stores, a_submission,
@@ -59,6 +62,32 @@ pub async fn an_adoption_gives_an_open_later_one_up(stores: &Stores) {
     let read = storing.submission.map(|submission| (submission.id, submission.provider_id));
     assert_eq!(read, Some((first.id, Some("first".to_owned()))), "its result is read");
     stores.store(&storing.lease, false).await;
+}
+
+/// When the engine fails at what a job has taken back, another does not follow: the later one, which
+/// that gave up, may have been accepted as well.
+pub async fn what_was_taken_back_is_followed_by_no_third(stores: &Stores) {
+    let (job, first) = stores.a_given_up_job().await;
+    let claimed = stores.claim_one().await;
+    let second = stores.jobs.intend(&claimed.lease, a_submission()).await.expect("written down");
+    let run_at = stores.now() + TimeDelta::minutes(1);
+    stores.step(&claimed.lease, Step::Snooze { failure: a_failure(), run_at }).await;
+    assert_eq!(stores.resolve(first.id, "first").await, Resolution::Adopted);
+
+    let failure = Failure::new(FailureCode::ProviderFailed, Stage::Transcribing);
+    let again = PollStep::Resubmit { failure: failure.clone(), run_at: stores.now() };
+    let outcome = stores.settle(&claimed.lease, again).await.expect("it is noted");
+    assert_eq!(outcome, Outcome::Ended);
+    stores.clock.advance(TimeDelta::hours(1));
+    stores.tick().await;
+    assert!(stores.claim(&request(9)).await.is_empty(), "it has ended");
+    let seen = stores.seen(&job.transcription).await;
+    assert!(
+        matches!(&seen.parts().state, TranscriptionState::Failed { failure: f, .. } if *f == failure),
+        "{seen:?}"
+    );
+    let unresolved: Vec<_> = stores.unresolved().await.iter().map(|lost| lost.id).collect();
+    assert_eq!(unresolved, [second.id], "it is looked for further on");
 }
 
 /// An open submission that a job looks for is adopted like one that was given up.

@@ -1,6 +1,7 @@
 //! What every [`JobStore`](application::ports::JobStore) must do.
 
 mod callbacks;
+mod crowds;
 mod endings;
 mod found;
 mod leases;
@@ -14,6 +15,7 @@ mod time;
 mod uploads;
 
 pub use callbacks::*;
+pub use crowds::*;
 pub use endings::*;
 pub use found::*;
 pub use leases::*;

@@ -1,0 +1,72 @@
+//! Why the schema was not read or changed.
+
+use std::error::Error as _;
+
+use sea_orm_migration::sea_orm::{DbErr, RuntimeErr, SqlxError};
+
+/// Why the schema was not read or changed. Where it was to be changed, it is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// The database refused, or did not answer.
+    #[error("the schema could not be read or changed")]
+    Database(#[source] DbErr),
+    /// Somebody else kept what was to be changed.
+    #[error(
+        "the schema is in use, by another migration or a long transaction; nothing was changed, \
+         try again"
+    )]
+    Busy(#[source] DbErr),
+    /// A newer version has changed the schema.
+    #[error(
+        "the schema has steps that this version does not know, so it changes nothing ({}); use \
+         the version that took them",
+        .0.join(", ")
+    )]
+    Newer(Vec<String>),
+    /// There are fewer steps than were to be taken back.
+    #[error("cannot take {asked} back: {applied} applied; nothing was changed")]
+    TooMany {
+        /// How many were asked for.
+        asked: u32,
+        /// How many there are.
+        applied: usize,
+    },
+}
+
+impl From<DbErr> for MigrationError {
+    fn from(error: DbErr) -> Self {
+        if is_busy(&error) { Self::Busy(error) } else { Self::Database(error) }
+    }
+}
+
+impl MigrationError {
+    /// Whether the database cannot be reached for now: it is not there, or about to start or stop.
+    pub fn is_away(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match sqlx(error) {
+            Some(SqlxError::Io(_) | SqlxError::PoolTimedOut) => true,
+            // It starts or stops, or has no connection to spare.
+            Some(SqlxError::Database(error)) => error.code().is_some_and(|code| {
+                code.starts_with("08") || code.starts_with("57P0") || code == "53300"
+            }),
+            _ => matches!(error, DbErr::ConnectionAcquire(_)),
+        }
+    }
+}
+
+/// Whether somebody else holds a lock: PostgreSQL's `lock_not_available`, SQLite's busy and locked.
+fn is_busy(error: &DbErr) -> bool {
+    let Some(SqlxError::Database(error)) = sqlx(error) else { return false };
+    error.code().is_some_and(|code| {
+        code == "55P03" || code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+    })
+}
+
+fn sqlx(error: &DbErr) -> Option<&SqlxError> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => error.source().and_then(|source| source.downcast_ref()),
+    }
+}
