@@ -4,11 +4,12 @@
 
 CARGO ?= cargo
 KILLS ?= 200
+RACES ?= 100000
 DATABASE ?= sqlite
 CHAOS_SECONDS ?= 1800
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools lint fmt ci chaos chaos-binary check-clients check-exports check-docker bench bench-engine bench-login bench-exports pipeline-kills deny audit
+.PHONY: help run test test-tools lint fmt ci chaos chaos-binary check-clients check-exports check-docker bench bench-engine bench-login bench-exports pipeline-kills race-claims deny audit
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' \
@@ -86,6 +87,10 @@ chaos: ## Kill, freeze and cut off everything in turn, under load (CHAOS_SECONDS
 	$(CARGO) build --locked --release --package server --bin saas-ia
 	SAAS_IA_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/saas-ia" \
 		$(CARGO) test --package black-box-tests --test suite chaos -- --nocapture --test-threads=1
+
+race-claims: export CLAIMS = $(RACES)
+race-claims: ## Let eight processes claim 100,000 jobs on PostgreSQL within limits (RACES=100000; minutes)
+	$(CARGO) test --package infrastructure --test suite persistence::caps -- --nocapture
 
 deny: ## Check licences, bans and sources with cargo-deny
 	@$(CARGO) deny --version >/dev/null 2>&1 \

@@ -113,6 +113,8 @@ pub(super) async fn unresolved(
     let (mut found, mut corrupt) = (Vec::with_capacity(rows.len()), unread.len());
     for row in rows {
         match rows::submissions::restore(row) {
+            // Somebody else may have found it since it was looked for.
+            Ok(submission) if submission.state != SubmissionState::Abandoned => {}
             Ok(submission) => found.push(submission),
             Err(_) => corrupt += 1,
         }
