@@ -55,7 +55,7 @@ pub(super) async fn tick(
     report.promoted = promote(&mut sieve, limit).await?;
     prune(tx, limit, now).await?;
     submissions::prune(tx, limit, now).await?;
-    report.next_due = next_due(tx).await?;
+    report.next_due = next_due(&mut sieve).await?;
     report.ended.extend(sieve.gone.into_iter().map(|id| (id, FailureCode::Internal)));
     Ok(report)
 }
@@ -219,14 +219,16 @@ async fn prune(tx: &WriteTx, limit: u32, now: DateTime<Utc>) -> Result<(), Store
     Ok(())
 }
 
-async fn next_due(tx: &WriteTx) -> Result<Option<DateTime<Utc>>, StoreError> {
+async fn next_due(sieve: &mut Sieve<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
     // One look into the index for each state.
     let mut next = None;
     for state in DUE {
         let first = next_in(state).select_only().column(Column::RunAt).into_tuple();
-        let first: Option<DateTime<Utc>> = match first.one(&tx.db()).await {
-            // The job is given up when its turn comes.
-            Err(error) if unreadable(&error) => None,
+        let first: Option<DateTime<Utc>> = match first.one(&sieve.tx.db()).await {
+            // One that is none has no turn at which its job would be given up.
+            Err(error) if unreadable(&error) => {
+                sieve.rows(next_in(state)).await?.first().map(|row| row.run_at)
+            }
             first => first?,
         };
         next = next.into_iter().chain(first).min();
