@@ -49,11 +49,13 @@ impl Engine {
         Ok(Turn { started, next: report.next_due.map(|due| duration(due - now)) })
     }
 
-    /// A job was called off: its holder is told at once, and what nobody holds leaves no audio.
+    /// A job was called off, says a hint: its holder is told at once, and what nobody holds leaves
+    /// no audio. The store decides whether that is so: whoever may send hints could otherwise
+    /// destroy what waiting jobs still need.
     async fn let_end(&self, job: TranscriptionId) {
         if self.held.holds(job) {
             self.beat_once().await;
-        } else {
+        } else if self.has_ended(job).await {
             self.discard(job).await;
         }
         self.nudge.notify_one();

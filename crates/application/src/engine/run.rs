@@ -240,13 +240,16 @@ impl Engine {
     /// The job is another's, or has ended: its files go only in the latter case.
     async fn let_go(&self, run: &Run) {
         tracing::info!(event = "lease_lost", "the job is no longer held by this process");
-        match self.jobs.living(&[run.lease.job]).await {
-            Ok(living) if living.is_empty() => {
-                self.discard(run.lease.job).await;
-                self.release(&run.transcription.parts().source).await;
-            }
-            Ok(_) | Err(_) => {}
+        if self.has_ended(run.lease.job).await {
+            self.discard(run.lease.job).await;
+            self.release(&run.transcription.parts().source).await;
         }
+    }
+
+    /// Whether the store says that a job is over. What it does not answer is not so: a sweep
+    /// finds the files later.
+    pub(super) async fn has_ended(&self, job: TranscriptionId) -> bool {
+        self.jobs.living(&[job]).await.is_ok_and(|living| living.is_empty())
     }
 
     pub(super) async fn discard(&self, job: TranscriptionId) {

@@ -438,6 +438,31 @@ async fn what_is_deleted_while_nobody_holds_it_leaves_no_audio() {
 }
 
 #[tokio::test]
+async fn a_hint_alone_ends_no_job_that_waits() {
+    let bench = Bench::default().await;
+    for _ in 0..2 {
+        bench.fakes.speech.next_upload(Err(speech_error(FailureCode::ProviderUnavailable)));
+    }
+    let (waiting, deleted) = (bench.enqueue().await, bench.enqueue().await);
+    let engine = bench.engine();
+    engine.run_pending().await.unwrap();
+    assert_eq!(bench.fakes.media.kept().await.unwrap().len(), 2, "kept for the retry");
+    let handle = engine.start();
+    bench.fakes.store.delete(bench.owner, deleted).await.unwrap();
+    let gone = async {
+        // Hints are heard in their order: with the second, the first has been dealt with.
+        while bench.fakes.media.kept().await.unwrap().contains(&deleted) {
+            bench.fakes.events.publish(Hint::Ended(waiting));
+            bench.fakes.events.publish(Hint::Ended(deleted));
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(5), gone).await.is_ok());
+    assert_eq!(bench.fakes.media.kept().await.unwrap(), [waiting]);
+    assert!(handle.drain().await);
+}
+
+#[tokio::test]
 async fn a_drain_hands_a_fetch_back_uncounted() {
     let bench = Bench::default().await;
     let id = bench.enqueue().await;
