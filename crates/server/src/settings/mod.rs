@@ -202,7 +202,8 @@ impl Settings {
         {
             reader.warn(
                 "OBJECT_STORE_URL is not set: every process that uses this database needs the \
-                 same folder as DATA_DIR, or it does not find the files that users hand in",
+                 same folder as `uploads` in its DATA_DIR, or it does not find the files that \
+                 users hand in",
             );
         }
         reader.warn_of_unused();
