@@ -206,6 +206,16 @@ impl Settings {
                  users hand in",
             );
         }
+        if let (Some(storage), Some(SecuritySettings { secret_key: SecretKey::Kept(path), .. })) =
+            (&storage, &security)
+            && storage.database.is_shared()
+        {
+            reader.warn(format!(
+                "SECRET_KEY is not set, and a random one is kept in {}: a process that does not \
+                 have that file refuses the sessions of this one",
+                path.display()
+            ));
+        }
         reader.warn_of_unused();
         Some(Self {
             environment: reader.environment,
