@@ -22,8 +22,11 @@ cat >.env.new <<TEXT
 # A value with a dollar sign stands between single quotes.
 
 SECRET_KEY=$(secret)
-# These two stand in URLs: nothing but letters and digits.
+# These stand in URLs: nothing but letters and digits. The first three are of the service, of who
+# changes the schema, and of the superuser.
 POSTGRES_PASSWORD=$(secret)
+POSTGRES_OWNER_PASSWORD=$(secret)
+POSTGRES_ADMIN_PASSWORD=$(secret)
 REDIS_PASSWORD=$(secret)
 
 # Simulated transcripts. For real ones put the key of AssemblyAI below, and take this line away.

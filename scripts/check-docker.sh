@@ -59,7 +59,7 @@ project="$tools/project/docker"
 rm -rf "$project"
 mkdir -p "$project"
 cp docker/compose.yaml docker/compose.dev.yaml "$project"
-secrets=(SECRET_KEY POSTGRES_PASSWORD REDIS_PASSWORD)
+secrets=(SECRET_KEY POSTGRES_PASSWORD POSTGRES_OWNER_PASSWORD POSTGRES_ADMIN_PASSWORD REDIS_PASSWORD)
 env="$project/env"
 printf '%s=0123456789abcdef0123456789abcdef\n' "${secrets[@]}" >"$env"
 config() {

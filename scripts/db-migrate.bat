@@ -10,6 +10,9 @@ rem The binary that SAAS_IA_BIN names does it, else the one that cargo builds. T
 rem of the settings: DATABASE_URL, .env, config\.
 setlocal
 set "root=%~dp0.."
+set "self=%~f0"
+rem .env and config\ are those of the repository, wherever this is called from.
+cd /d "%root%"
 
 if "%~1"=="generate" goto generate
 if "%~1"=="downgrade" goto downgrade
@@ -36,6 +39,9 @@ set "steps=%~2"
 if "%steps%"=="" set "steps=1"
 rem The original counted backwards: -1 is one step back.
 if "%steps:~0,1%"=="-" set "steps=%steps:~1%"
+if not defined steps goto usage
+rem Digits alone: what else stood there would be read as part of a command.
+for /f "eol=0 delims=0123456789" %%s in ("%steps%") do goto usage
 call :migrate down --steps %steps%
 exit /b %errorlevel%
 
@@ -57,14 +63,8 @@ if defined last echo %last%
 exit /b 0
 
 :reset
-echo WARNING: this takes every step back, with ALL DATA, and takes them anew.
-set "answer="
-set /p "answer=Are you sure? (yes/no): "
-if /i not "%answer%"=="yes" (
-    echo Reset canceled
-    exit /b 0
-)
-call :migrate fresh --yes
+rem It asks by itself where data would go, and names the database.
+call :migrate fresh
 exit /b %errorlevel%
 
 :migrate
@@ -76,5 +76,5 @@ if defined SAAS_IA_BIN (
 exit /b %errorlevel%
 
 :usage
-for /f "tokens=1,* delims= " %%a in ('findstr /b /c:"rem   " "%~f0"') do echo   %%b 1>&2
+for /f "tokens=1,* delims= " %%a in ('findstr /b /c:"rem   " "%self%"') do echo   %%b 1>&2
 exit /b 2

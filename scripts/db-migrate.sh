@@ -12,9 +12,12 @@ set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cargo="${CARGO:-cargo}"
+# .env and config/ are those of the repository, wherever this is called from.
+[[ "${SAAS_IA_BIN:-}" != */* ]] || SAAS_IA_BIN="$(realpath "$SAAS_IA_BIN")"
+cd "$root"
 
 usage() {
-    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$root/scripts/db-migrate.sh" >&2
     exit 2
 }
 
@@ -54,13 +57,8 @@ current)
     ;;
 reset)
     [[ $# == 1 ]] || usage
-    echo "WARNING: this takes every step back, with ALL DATA, and takes them anew."
-    read -r -p "Are you sure? (yes/no): " answer || answer=no
-    if [[ "$answer" != yes ]]; then
-        echo "Reset canceled"
-        exit 0
-    fi
-    migrate fresh --yes
+    # It asks by itself where data would go, and names the database.
+    migrate fresh
     ;;
 *)
     usage

@@ -40,6 +40,14 @@ impl From<DbErr> for MigrationError {
 }
 
 impl MigrationError {
+    /// Whether the database refuses whoever asks: the user, the password, or the name of the
+    /// database is wrong, and waiting mends none of them.
+    pub fn is_refusal(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let Some(SqlxError::Database(error)) = sqlx(error) else { return false };
+        error.code().is_some_and(|code| is_refusal(&code))
+    }
+
     /// Whether the database cannot be reached for now: it is not there, or about to start or stop.
     pub fn is_away(&self) -> bool {
         let Self::Database(error) = self else { return false };
@@ -52,6 +60,12 @@ impl MigrationError {
             _ => matches!(error, DbErr::ConnectionAcquire(_)),
         }
     }
+}
+
+/// Whether a server answers, and will not answer otherwise by itself: it does not know the user, or
+/// the database, or refuses the password.
+fn is_refusal(code: &str) -> bool {
+    code.starts_with("28") || code == "3D000"
 }
 
 /// Whether somebody else holds a lock: PostgreSQL's `lock_not_available`, SQLite's busy and locked.

@@ -6,6 +6,7 @@
 mod error;
 mod session;
 mod steps;
+mod usage;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ use sea_orm_migration::{
 pub use error::MigrationError;
 pub use sea_orm_migration::sea_orm::DatabaseConnection as Connection;
 pub use session::connect;
+pub use usage::{has_accounts, is_served};
 
 /// The table in which the steps that were taken are written down.
 const RECORD: &str = "seaql_migrations";

@@ -35,9 +35,7 @@ pub async fn connect(url: &str) -> Result<DatabaseConnection, MigrationError> {
         .acquire_timeout(CONNECT_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-        .sqlx_logging(false)
-        // Statements without a name: a pooler may give the next one to another connection.
-        .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(0));
+        .sqlx_logging(false);
     Ok(Database::connect(options).await?)
 }
 

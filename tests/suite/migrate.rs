@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use black_box_tests::{Ended, Setup};
 use testkit::servers::{self, PostgresServer, TestDatabase};
 use tokio::task::JoinSet;
@@ -120,7 +120,12 @@ async fn a_fresh_schema_has_no_data() -> anyhow::Result<()> {
         let mut service = place.setup.clone().start().await?;
         service.client().account("ada@example.com").await?;
         service.terminate(Duration::from_secs(30)).await?;
-        let said = done(&place.setup, &["fresh"]).await?;
+        for words in [&["fresh"][..], &["down", "--all"]] {
+            let refused = migrate(&place.setup, words).await?;
+            assert_eq!(refused.code, Some(MISUSED), "{words:?}: {}", refused.output());
+            assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+        }
+        let said = done(&place.setup, &["fresh", "--yes"]).await?;
         assert!(said.contains("applied to an empty schema"), "{said}");
         service.restart().await?;
         service.client().register("ada@example.com").await?.expect(201)?;
@@ -136,9 +141,11 @@ async fn production_is_emptied_by_nobody_who_does_not_say_so() -> anyhow::Result
         let mut service = setup.clone().start().await?;
         service.client().register("ada@example.com").await?.expect(201)?;
         service.terminate(Duration::from_secs(30)).await?;
-        let refused = migrate(&setup, &["fresh"]).await?;
-        assert_eq!(refused.code, Some(MISUSED), "{}", refused.output());
-        assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+        for words in [&["fresh"][..], &["down"], &["down", "--all"]] {
+            let refused = migrate(&setup, words).await?;
+            assert_eq!(refused.code, Some(MISUSED), "{words:?}: {}", refused.output());
+            assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+        }
         service.restart().await?;
         service.client().register("ada@example.com").await?.expect(409)?;
         service.terminate(Duration::from_secs(30)).await?;
@@ -168,12 +175,27 @@ async fn nothing_is_taken_back_under_a_service_that_holds_the_file() -> anyhow::
 }
 
 #[tokio::test]
+async fn nothing_is_taken_back_under_a_service_that_has_sessions() -> anyhow::Result<()> {
+    let place = Place::postgres().await?;
+    let service = place.setup.clone().start().await?;
+    let account = service.client().account("ada@example.com").await?;
+    for words in [&["down"][..], &["down", "--all"], &["fresh"]] {
+        let refused = migrate(&place.setup, words).await?;
+        assert_eq!(refused.code, Some(1), "{words:?}: {}", refused.output());
+        assert!(refused.stderr.contains("stop the service first"), "{}", refused.stderr);
+    }
+    assert_eq!(counts(&place.setup).await?.1, 0, "it can be looked at meanwhile");
+    account.get("/api/auth/me").await?.expect(200)?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn production_does_not_start_on_a_schema_that_lacks_steps() -> anyhow::Result<()> {
     for place in Place::both().await? {
         let setup = in_production(&place.setup);
         done(&setup, &["up"]).await?;
         let all = done(&setup, &["status"]).await?;
-        done(&setup, &["down", "--steps", "2"]).await?;
+        done(&setup, &["down", "--steps", "2", "--yes"]).await?;
         let refused = setup.run(&["serve"]).await?;
         assert_eq!(refused.code, Some(PENDING), "{}", refused.output());
         let steps: BTreeSet<&str> = all.lines().filter_map(|line| line.split(' ').nth(1)).collect();
@@ -202,7 +224,7 @@ async fn a_schema_of_a_newer_version_keeps_nobody_from_serving() -> anyhow::Resu
     service.restart().await?;
     assert!(service.log()?.contains("schema_newer"), "{}", service.log()?);
     assert!(done(&setup, &["status"]).await?.ends_with("unknown m20991231_000099_telepathy\n"));
-    let refused = migrate(&setup, &["down"]).await?;
+    let refused = migrate(&setup, &["down", "--yes"]).await?;
     assert_eq!(refused.code, Some(1), "{}", refused.output());
     assert!(refused.stderr.contains("m20991231_000099_telepathy"), "{}", refused.stderr);
     Ok(())
@@ -223,6 +245,22 @@ async fn a_server_that_comes_late_is_waited_for() -> anyhow::Result<()> {
     service.wait_until_ready().await?;
     migrating.await??;
     service.client().account("ada@example.com").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_is_not_waited_for() -> anyhow::Result<()> {
+    let database = servers::empty_database().await;
+    let (server, _) = database
+        .url()
+        .rsplit_once('/')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .context("an address with a name")?;
+    let setup = Setup::new()?.with("DATABASE_URL", &format!("{server}/nothing_of_this_name"));
+    let ended = setup.as_api()?.run(&["serve"]).await?;
+    assert_eq!(ended.code, Some(1), "{}", ended.output());
+    assert!(ended.stderr.contains("the database refuses"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("database_awaited"), "{}", ended.stderr);
     Ok(())
 }
 

@@ -128,7 +128,7 @@ async fn a_worker_tells_how_it_is_and_nothing_else() -> anyhow::Result<()> {
     let fleet = Fleet::new().await?;
     let mut worker = fleet.worker().await?;
     let ready = worker.client().get("/health/ready", None).await?.expect(200)?;
-    for check in ["database", "migrations", "disk"] {
+    for check in ["database", "migrations", "disk", "jobs"] {
         assert!(ready.text.contains(check), "{}", ready.text);
     }
     worker.client().get("/health/live", None).await?.expect(200)?;

@@ -1,6 +1,6 @@
 //! What every use case says about its failures.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 /// What a caller can do about a failure. The one thing from which a transport derives its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum ErrorKind {
 }
 
 /// A failure of a use case.
-pub trait UseCaseError: std::error::Error + Send + Sync + 'static {
+pub trait UseCaseError: Error + Send + Sync + 'static {
     /// What a caller can do about it.
     fn kind(&self) -> ErrorKind;
 
@@ -45,4 +45,11 @@ impl UseCaseError for crate::ports::PortFailure {
     fn code(&self) -> &'static str {
         if self.is_transient() { "temporarily_unavailable" } else { "internal_error" }
     }
+}
+
+/// Why an error came to be, cause after cause: what a log should say beside the error itself, since
+/// not every way of writing a log follows the chain.
+pub fn causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -18,7 +18,7 @@ pub use accounts::Accounts;
 pub use adapters::{Adapters, Services};
 pub use callbacks::Callbacks;
 pub use engine::{Engine, EngineConfig, EngineHandle};
-pub use error::{ErrorKind, UseCaseError};
+pub use error::{ErrorKind, UseCaseError, causes};
 pub use limits::{BudgetName, Limits};
 pub use transcriptions::Transcriptions;
 pub use uploads::Uploads;

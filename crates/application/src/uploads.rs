@@ -16,7 +16,7 @@ use domain::{
 use tracing::Instrument;
 
 use crate::{
-    Adapters,
+    Adapters, causes,
     ports::{
         ByteStream, Clock, EnqueueError, EventBus, Hint, Ids, JobStore, MediaSource, ObjectStore,
         PortFailure, PutError,
@@ -193,10 +193,11 @@ impl Uploads {
         }
         if let Err(failure) = self.media.discard(job).await {
             tracing::warn!(
-                event = "discard_failed",
-                error = &failure as &dyn std::error::Error,
-                "local audio is left for the next sweep"
-            );
+                           event = "discard_failed",
+                           error = %failure,
+            causes = causes(&failure),
+                           "local audio is left for the next sweep"
+                       );
         }
         Ok(fetched?.facts)
     }

@@ -17,7 +17,7 @@ use infrastructure::{
         assemblyai::{AssemblyAi, AssemblyAiConfig},
         mock::MockEngine,
     },
-    media::{FetchLimits, MediaConfig, MediaLibrary, YouTubeState},
+    media::{ClaimedFolder, FetchLimits, MediaConfig, MediaLibrary, YouTubeState},
     objects::Objects,
     persistence::Store,
     security::{BcryptConfig, BcryptHasher, JwtConfig, JwtTokens},
@@ -35,6 +35,9 @@ use crate::{
 /// check: large recordings wait long before the database, on the same disk, is short of room.
 const MIN_FREE_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Where in the data folder recordings lie that are worked on.
+const WORK: &str = "work";
+
 /// Connects every port to the adapter that the settings choose.
 ///
 /// # Errors
@@ -49,7 +52,10 @@ pub fn adapters(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Adapt
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("cannot make {}", data_dir.display()))?;
     let objects = Arc::new(objects(settings)?);
-    let media = Arc::new(MediaLibrary::new(media(settings)).with_uploads(objects.clone()));
+    let work =
+        ClaimedFolder::take(&data_dir.join(WORK)).context("cannot take a folder to work in")?;
+    let media = MediaLibrary::new(media(settings)).holding(work).with_uploads(objects.clone());
+    let media = Arc::new(media);
     tokio::spawn(tell_of_youtube(media.clone()));
     let shared = sharing::shared(settings, store.clone(), &clock, &*ids)?;
     Ok(Adapters {
@@ -129,7 +135,7 @@ fn media(settings: &Settings) -> MediaConfig {
         );
     }
     MediaConfig {
-        work_dir: settings.storage.data_dir.join("work"),
+        work_dir: settings.storage.data_dir.join(WORK),
         max_bytes: media.max_bytes,
         min_free_bytes: MIN_FREE_BYTES,
         max_seconds: media.max_duration.as_secs(),

@@ -134,12 +134,17 @@ pub enum Migrate {
         /// All of them
         #[arg(long, conflicts_with = "steps")]
         all: bool,
+        /// Ask nobody, and look for no service that runs; without it, production asks for
+        /// confirmation
+        #[arg(long)]
+        yes: bool,
     },
     /// Show what is applied and what is pending
     Status,
     /// Take every step back, with ALL DATA, and apply them anew
     Fresh {
-        /// Ask nobody; without it, production asks for confirmation
+        /// Ask nobody, and look for no service that runs; without it, production, and a database
+        /// with accounts, ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -190,9 +195,19 @@ mod tests {
                 Some(Command::Health(HealthArgs { worker: true, timeout: 3 })),
             ),
             ("migrate up", Some(migrate(Migrate::Up))),
-            ("migrate down", Some(migrate(Migrate::Down { steps: 1, all: false }))),
-            ("migrate down --steps 3", Some(migrate(Migrate::Down { steps: 3, all: false }))),
-            ("migrate down --all", Some(migrate(Migrate::Down { steps: 1, all: true }))),
+            ("migrate down", Some(migrate(Migrate::Down { steps: 1, all: false, yes: false }))),
+            (
+                "migrate down --steps 3",
+                Some(migrate(Migrate::Down { steps: 3, all: false, yes: false })),
+            ),
+            (
+                "migrate down --all",
+                Some(migrate(Migrate::Down { steps: 1, all: true, yes: false })),
+            ),
+            (
+                "migrate down --yes",
+                Some(migrate(Migrate::Down { steps: 1, all: false, yes: true })),
+            ),
             ("migrate down --all --steps 3", None),
             ("migrate status", Some(migrate(Migrate::Status))),
             ("migrate fresh", Some(migrate(Migrate::Fresh { yes: false }))),

@@ -60,12 +60,16 @@ pub fn openapi() -> anyhow::Result<ExitCode> {
 
 async fn health(settings: &Settings, args: &HealthArgs) -> anyhow::Result<ExitCode> {
     let deadline = Duration::from_secs(args.timeout);
-    let port =
-        if args.worker { settings.http.worker_health_port } else { Some(settings.http.port) };
+    let http = &settings.http;
+    let (host, port) = if args.worker {
+        (&http.worker_health_host, http.worker_health_port)
+    } else {
+        (&http.host, Some(http.port))
+    };
     let Some(port) = port else {
         return Ok(misused("set WORKER_HEALTH_PORT, and the worker tells there how it is"));
     };
-    let url = health_url(&settings.http.host, port);
+    let url = health_url(host, port);
     let client = reqwest::Client::builder().timeout(deadline).no_proxy().build()?;
     let answer = match client.get(&url).send().await {
         Ok(answer) => answer,

@@ -3,13 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use application::causes;
 use infrastructure::{
     persistence::{PostgresConfig, SqliteConfig, Store},
     system::SystemClock,
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::settings::{DatabaseSettings, Environment, Settings};
+use crate::{
+    serve::Role,
+    settings::{DatabaseSettings, Environment, Settings},
+};
 
 /// How long a server that is not there is waited for at the start: orchestrators start things in
 /// any order.
@@ -33,17 +37,24 @@ const LOOK: Duration = Duration::from_secs(10);
 )]
 pub struct PendingSteps(Vec<String>);
 
-/// Opens the database. Its schema is left as it is, and a server may be away.
+/// Connections for requests in a process that serves none: its readiness is looked at by them.
+const WORKER_POOL: usize = 2;
+
+/// Opens the database for a process of this role. Its schema is left as it is, and a server may be
+/// away.
 ///
 /// # Errors
 /// When another process uses it, or it cannot be used.
-pub async fn open(settings: &Settings) -> anyhow::Result<Arc<Store>> {
+pub async fn open(settings: &Settings, role: Role) -> anyhow::Result<Arc<Store>> {
     let (storage, clock) = (&settings.storage, Arc::new(SystemClock));
     let store = match &storage.database {
         DatabaseSettings::Sqlite(path) => Store::open(SqliteConfig::new(path), clock).await?,
         DatabaseSettings::Postgres(url) => {
             let mut config = PostgresConfig::new(url.expose()).context("DATABASE_URL")?;
-            config.api_connections = storage.pool_size;
+            config.api_connections = match role {
+                Role::Whole | Role::Api => storage.pool_size,
+                Role::Worker => storage.pool_size.min(WORKER_POOL),
+            };
             Store::open(config, clock).await?
         }
     };
@@ -55,7 +66,7 @@ pub async fn open(settings: &Settings) -> anyhow::Result<Arc<Store>> {
 /// # Errors
 /// As [`open`].
 pub async fn open_own(settings: &Settings) -> anyhow::Result<Arc<Store>> {
-    let store = open(settings).await?;
+    let store = open(settings, Role::Whole).await?;
     bring_up(&store).await?;
     Ok(store)
 }
@@ -101,14 +112,26 @@ async fn wait_for(store: &Store) -> anyhow::Result<()> {
     let until = Instant::now() + PATIENCE;
     loop {
         let Err(failure) = store.ping().await else { return Ok(()) };
+        if let Some(refusal) = refusal(store).await {
+            return Err(refusal.context("the database refuses; is DATABASE_URL right?"));
+        }
         if !failure.is_transient() || Instant::now() >= until {
             return Err(anyhow::Error::new(failure).context("the database does not answer"));
         }
         tracing::warn!(
             event = "database_awaited",
-            error = &failure as &dyn std::error::Error,
+            error = %failure,
+            causes = causes(&failure),
             "the database does not answer yet"
         );
         sleep(BREATH).await;
+    }
+}
+
+/// Why it is of no use to wait for a server that answers, if that is so.
+async fn refusal(store: &Store) -> Option<anyhow::Error> {
+    match timeout(LOOK, migration::status(store.read_connection())).await {
+        Ok(Err(error)) if error.is_refusal() => Some(error.into()),
+        _ => None,
     }
 }

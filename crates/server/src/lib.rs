@@ -7,6 +7,7 @@ pub mod confined;
 pub mod database;
 pub mod logging;
 mod probe;
+mod readiness;
 pub mod serve;
 pub mod settings;
 mod sharing;

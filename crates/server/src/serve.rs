@@ -19,6 +19,8 @@ use domain::AddressPolicy;
 use futures_util::future::OptionFuture;
 use tokio::task::JoinHandle;
 
+use crate::readiness::Readiness;
+
 /// What the service needs beside its adapters.
 #[derive(Clone)]
 pub struct ServeConfig {
@@ -149,19 +151,21 @@ pub fn start(
     adapters: &Adapters,
     config: &ServeConfig,
 ) -> io::Result<Running> {
+    let runs_jobs = matches!(role, Role::Whole | Role::Worker);
+    let engine = runs_jobs.then(|| Engine::new(adapters, config.engine));
+    let health = Arc::new(Readiness::new(adapters.health.clone(), engine.clone()));
+    let adapters = Adapters { health, ..adapters.clone() };
     let front = match (role, listener) {
         (Role::Whole | Role::Api, Some(listener)) => {
-            Some(Front::start(listener, adapters, config)?)
+            Some(Front::start(listener, &adapters, config)?)
         }
-        (Role::Worker, Some(listener)) => Some(Front::start_health(listener, adapters, config)?),
+        (Role::Worker, Some(listener)) => Some(Front::start_health(listener, &adapters, config)?),
         (Role::Worker, None) => None,
         (Role::Whole | Role::Api, None) => {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "nothing to listen on"));
         }
     };
-    let runs_jobs = matches!(role, Role::Whole | Role::Worker);
-    let engine = runs_jobs.then(|| Engine::new(adapters, config.engine).start());
-    Ok(Running { front, engine })
+    Ok(Running { front, engine: engine.map(|engine| engine.start()) })
 }
 
 impl Running {

@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use actix_web::http::StatusCode;
-use application::{ErrorKind, UseCaseError};
+use application::{ErrorKind, UseCaseError, causes};
 
 use super::{ApiError, sentence};
 
@@ -58,14 +58,4 @@ fn status(kind: ErrorKind) -> StatusCode {
 fn log_failure(error: &dyn Error) {
     let causes = causes(error);
     tracing::error!(event = "use_case_failed", error = %error, causes, "a use case failed");
-}
-
-fn causes(error: &dyn Error) -> String {
-    let mut chain = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        chain.push(cause.to_string());
-        next = cause.source();
-    }
-    chain.join(": ")
 }

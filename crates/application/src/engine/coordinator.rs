@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use domain::{FailureCode, Stage, TranscriptionId};
 use tokio::{
     sync::broadcast::error::RecvError,
@@ -9,7 +10,10 @@ use tokio::{
 };
 
 use super::{Engine, duration, pause::Admission};
-use crate::ports::{ClaimRequest, Hint, Hints, PortFailure};
+use crate::{
+    causes,
+    ports::{ClaimRequest, Hint, Hints, PortFailure},
+};
 
 /// How many rows one look takes at most.
 const BATCH: u32 = 64;
@@ -17,18 +21,47 @@ const BATCH: u32 = 64;
 /// The shortest pause between two looks: whatever the store says, the loop never spins.
 const BREATH: Duration = Duration::from_millis(20);
 
+/// How long jobs of other processes may hold up those of this one: what they need done is not what
+/// ours wait for.
+const TICK: Duration = Duration::from_secs(8);
+
 /// What one look found.
 pub(super) struct Turn {
     /// Jobs claimed and polls begun.
     pub(super) started: usize,
     /// How long until something is known to be due.
     next: Option<Duration>,
+    /// Why jobs were neither promoted nor taken from the dead, where they were not.
+    pub(super) unticked: Option<PortFailure>,
 }
 
 impl Engine {
-    /// Promotes, reaps, polls and claims, once.
+    /// Promotes, reaps, polls and claims, once. What is due already is polled and claimed even where
+    /// the rest cannot be done.
+    ///
+    /// # Errors
+    /// [`PortFailure`] where nothing could be polled or claimed.
     pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, PortFailure> {
-        let report = self.jobs.tick(BATCH).await?;
+        let ticked = self.tick().await;
+        let polls = self.jobs.due_polls(BATCH, self.config.poll_hold()).await?;
+        let mut started = polls.len();
+        for due in polls {
+            self.tasks.spawn(Arc::clone(self).poll(due));
+        }
+        started += self.claim().await?;
+        let (due, unticked) = match ticked {
+            Ok(due) => (due, None),
+            Err(failure) => (None, Some(failure)),
+        };
+        let now = self.clock.now();
+        Ok(Turn { started, next: due.map(|due| duration(due - now)), unticked })
+    }
+
+    /// Promotes and reaps; returns when the next job is due.
+    async fn tick(&self) -> Result<Option<DateTime<Utc>>, PortFailure> {
+        let report = timeout(TICK, self.jobs.tick(BATCH))
+            .await
+            .unwrap_or_else(|slow| Err(PortFailure::transient("jobs.tick", slow)))?;
         if report.reaped > 0 {
             tracing::warn!(
                 event = "jobs_reaped",
@@ -39,14 +72,7 @@ impl Engine {
         for (job, code) in report.ended {
             self.given_up(job, code).await;
         }
-        let polls = self.jobs.due_polls(BATCH, self.config.poll_hold()).await?;
-        let mut started = polls.len();
-        for due in polls {
-            self.tasks.spawn(Arc::clone(self).poll(due));
-        }
-        started += self.claim().await?;
-        let now = self.clock.now();
-        Ok(Turn { started, next: report.next_due.map(|due| duration(due - now)) })
+        Ok(report.next_due)
     }
 
     /// A job was called off, says a hint: its holder is told at once, and what nobody holds leaves
@@ -129,20 +155,23 @@ impl Engine {
         let mut hints = self.events.subscribe();
         let mut failures = 0_u32;
         while !self.stopping.is_cancelled() {
-            let next = match self.turn().await {
-                Ok(turn) => {
-                    failures = 0;
-                    turn.next
-                }
-                Err(failure) => {
-                    failures = (failures + 1).min(5);
-                    tracing::error!(
-                        event = "job_store_unavailable",
-                        error = &failure as &dyn std::error::Error,
-                        "cannot look for jobs"
-                    );
-                    Some(self.config.idle * failures)
-                }
+            let (next, failure) = match self.turn().await {
+                Ok(turn) => (turn.next, turn.unticked),
+                Err(failure) => (None, Some(failure)),
+            };
+            let next = if let Some(failure) = failure {
+                failures = (failures + 1).min(5);
+                tracing::error!(
+                    event = "job_store_unavailable",
+                    error = %failure,
+                    causes = causes(&failure),
+                    "cannot look for jobs"
+                );
+                Some(self.config.idle * failures)
+            } else {
+                failures = 0;
+                self.turned();
+                next
             };
             let idle = self.jittered(self.config.idle, 0.2);
             let pause =
@@ -192,10 +221,11 @@ impl Engine {
         match timeout(self.config.heartbeat(), beat).await {
             Ok(Ok(kept)) => self.held.renew(&held, &kept, sent),
             Ok(Err(failure)) => tracing::warn!(
-                event = "heartbeat_failed",
-                error = &failure as &dyn std::error::Error,
-                "leases were not prolonged"
-            ),
+                           event = "heartbeat_failed",
+                           error = %failure,
+            causes = causes(&failure),
+                           "leases were not prolonged"
+                       ),
             Err(_) => {
                 tracing::warn!(event = "heartbeat_failed", "leases were not prolonged in time");
             }

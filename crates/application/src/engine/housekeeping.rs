@@ -8,7 +8,10 @@ use domain::TranscriptionId;
 use tokio::time::{Instant, timeout};
 
 use super::Engine;
-use crate::ports::{Erasure, PortFailure};
+use crate::{
+    causes,
+    ports::{Erasure, PortFailure},
+};
 
 /// How often the list of erasures is looked at.
 const ERASE_EVERY: Duration = Duration::from_secs(15);
@@ -112,10 +115,11 @@ fn made_at(job: TranscriptionId) -> Option<DateTime<Utc>> {
 fn report(what: &'static str, done: Result<usize, PortFailure>) {
     if let Err(failure) = done {
         tracing::warn!(
-            event = "housekeeping_failed",
-            what,
-            error = &failure as &dyn std::error::Error,
-            "housekeeping will be tried again"
-        );
+                   event = "housekeeping_failed",
+                   what,
+                   error = %failure,
+        causes = causes(&failure),
+                   "housekeeping will be tried again"
+               );
     }
 }

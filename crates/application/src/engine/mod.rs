@@ -166,6 +166,8 @@ pub struct Engine {
     /// Something is to be erased at the speech engine.
     nudge: Notify,
     stop: Mutex<Stop>,
+    /// When jobs were last looked for without a failure.
+    turned: Mutex<Instant>,
 }
 
 impl Engine {
@@ -190,6 +192,7 @@ impl Engine {
             began: adapters.clock.now(),
             nudge: Notify::new(),
             stop: Mutex::default(),
+            turned: Mutex::new(Instant::now()),
             config,
         })
     }
@@ -202,6 +205,16 @@ impl Engine {
         let orphans = tokio::spawn(Arc::clone(self).watch_orphans());
         let background = [heartbeat, housekeeping, orphans];
         EngineHandle { engine: Arc::clone(self), coordinator, background }
+    }
+
+    /// How long ago jobs were last looked for without a failure, or the engine was made. An engine
+    /// that can work looks about once a second.
+    pub fn since_last_look(&self) -> Duration {
+        self.turned.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    fn turned(&self) {
+        *self.turned.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Runs whatever is due now to its end, once: for tests that move the clock by hand. Returns
@@ -217,6 +230,9 @@ impl Engine {
             self.tasks.close();
             self.tasks.wait().await;
             self.tasks.reopen();
+            if let Some(failure) = turn.unticked {
+                return Err(failure);
+            }
             if turn.started == 0 {
                 break;
             }

@@ -8,7 +8,10 @@ use domain::{FailureClass, Submission};
 use tokio::time::timeout;
 
 use super::{Engine, reconcile::wanted};
-use crate::ports::{Hint, PortFailure, Resolution, SpeechError};
+use crate::{
+    causes,
+    ports::{Hint, PortFailure, Resolution, SpeechError},
+};
 
 /// How long after the start the first sweep comes.
 const FIRST_SWEEP: Duration = Duration::from_mins(1);
@@ -40,10 +43,11 @@ impl Engine {
             pause = SWEEP_EVERY;
             if let Err(failure) = self.reconcile_orphans().await {
                 tracing::warn!(
-                    event = "orphan_sweep_failed",
-                    error = &failure as &dyn std::error::Error,
-                    "jobs at the speech engine that belong to nobody are looked for again later"
-                );
+                                   event = "orphan_sweep_failed",
+                                   error = %failure,
+                causes = causes(&failure),
+                                   "jobs at the speech engine that belong to nobody are looked for again later"
+                               );
             }
         }
     }
@@ -101,11 +105,12 @@ impl Engine {
             match self.resolve(submission, &name).await {
                 Ok(()) => found += 1,
                 Err(failure) => tracing::warn!(
-                    event = "orphan_not_recorded",
-                    submission.id = %submission.id,
-                    error = &failure as &dyn std::error::Error,
-                    "will be looked for again"
-                ),
+                                   event = "orphan_not_recorded",
+                                   submission.id = %submission.id,
+                                   error = %failure,
+                causes = causes(&failure),
+                                   "will be looked for again"
+                               ),
             }
         }
         Ok(found)
@@ -121,12 +126,13 @@ impl Engine {
         };
         let error = hint.err().unwrap_or(failure);
         tracing::warn!(
-            event = "orphan_not_recorded",
-            submission.id = %submission.id,
-            provider.id = provider_id,
-            error = &error as &dyn std::error::Error,
-            "a job at the speech engine could not be recorded now; it is looked for later"
-        );
+                   event = "orphan_not_recorded",
+                   submission.id = %submission.id,
+                   provider.id = provider_id,
+                   error = %error,
+        causes = causes(&error),
+                   "a job at the speech engine could not be recorded now; it is looked for later"
+               );
     }
 
     /// Tells the store under which name the engine keeps a submission, and everyone what follows.

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use domain::{FailureCode, RetryPolicy, TranscriptionId};
 
 use super::Engine;
-use crate::ports::PortFailure;
+use crate::{causes, ports::PortFailure};
 
 /// What this process knows of the stop.
 #[derive(Default)]
@@ -41,10 +41,11 @@ impl Engine {
         let until = self.clock.now() + delay;
         if let Err(failure) = self.jobs.pause(self.speech.name(), code, until).await {
             tracing::warn!(
-                event = "pause_not_stored",
-                error = &failure as &dyn std::error::Error,
-                "submissions go on although the speech engine refuses them"
-            );
+                           event = "pause_not_stored",
+                           error = %failure,
+            causes = causes(&failure),
+                           "submissions go on although the speech engine refuses them"
+                       );
             return;
         }
         let known = std::mem::replace(&mut self.stop().known, true);
@@ -73,10 +74,11 @@ impl Engine {
                 tracing::info!(event = "provider_resumed", "the speech engine accepts jobs again");
             }
             Err(failure) => tracing::warn!(
-                event = "resume_not_stored",
-                error = &failure as &dyn std::error::Error,
-                "submissions stay stopped until the next one is accepted"
-            ),
+                           event = "resume_not_stored",
+                           error = %failure,
+            causes = causes(&failure),
+                           "submissions stay stopped until the next one is accepted"
+                       ),
         }
     }
 

@@ -7,7 +7,10 @@ use domain::{Failure, FailureClass, FailureCode, Outcome, PollStep, Stage};
 use tokio::time::timeout;
 
 use super::{Engine, duration, submit::may_resubmit};
-use crate::ports::{CommitError, DuePoll, Hint, PollAnswer, SpeechError};
+use crate::{
+    causes,
+    ports::{CommitError, DuePoll, Hint, PollAnswer, SpeechError},
+};
 
 /// The longest pause that the engine can ask for: the result may be there long before.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
@@ -64,10 +67,11 @@ impl Engine {
             // Called off, or settled by another process.
             Err(CommitError::LeaseLost) => {}
             Err(CommitError::Failed(failure)) => tracing::error!(
-                event = "job_store_unavailable",
-                error = &failure as &dyn std::error::Error,
-                "an answer of the speech engine was not stored; it is asked again"
-            ),
+                           event = "job_store_unavailable",
+                           error = %failure,
+            causes = causes(&failure),
+                           "an answer of the speech engine was not stored; it is asked again"
+                       ),
         }
     }
 

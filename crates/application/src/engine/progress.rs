@@ -11,7 +11,10 @@ use super::{
     Engine,
     run::{Halt, Run},
 };
-use crate::ports::{CommitError, Hint, Progress};
+use crate::{
+    causes,
+    ports::{CommitError, Hint, Progress},
+};
 
 /// How much time passes at least between two notes.
 const EVERY: Duration = Duration::from_secs(1);
@@ -62,10 +65,11 @@ impl Engine {
                 }
                 Err(CommitError::LeaseLost) => return Halt::Lost,
                 Err(CommitError::Failed(failure)) => tracing::debug!(
-                    event = "progress_not_stored",
-                    error = &failure as &dyn std::error::Error,
-                    "how far the fetch is was not stored"
-                ),
+                                   event = "progress_not_stored",
+                                   error = %failure,
+                causes = causes(&failure),
+                                   "how far the fetch is was not stored"
+                               ),
             }
         }
     }

@@ -10,8 +10,9 @@ use domain::{
 use futures_util::FutureExt;
 
 use super::{Engine, duration, held::Fence};
-use crate::ports::{
-    Claimed, CommitError, FetchError, Hint, Lease, PortFailure, SpeechError, StepEffects,
+use crate::{
+    causes,
+    ports::{Claimed, CommitError, FetchError, Hint, Lease, PortFailure, SpeechError, StepEffects},
 };
 
 /// How often something is written down while the database is away; a fence that falls ends it
@@ -159,10 +160,11 @@ impl Engine {
             }
             Halt::Failed(problem) => self.fail(run, &problem, StepEffects::default).await,
             Halt::Store(failure) => tracing::error!(
-                event = "job_store_unavailable",
-                error = &failure as &dyn std::error::Error,
-                "a step was not stored; the job is taken up again when its lease ends"
-            ),
+                           event = "job_store_unavailable",
+                           error = %failure,
+            causes = causes(&failure),
+                           "a step was not stored; the job is taken up again when its lease ends"
+                       ),
         }
     }
 
@@ -258,10 +260,11 @@ impl Engine {
         }
         if let Err(failure) = self.media.discard(job).await {
             tracing::warn!(
-                event = "discard_failed",
-                error = &failure as &dyn std::error::Error,
-                "local audio is left for the next sweep"
-            );
+                           event = "discard_failed",
+                           error = %failure,
+            causes = causes(&failure),
+                           "local audio is left for the next sweep"
+                       );
         }
     }
 }

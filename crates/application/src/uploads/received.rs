@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{Source, UploadId, UploadedFile};
 use tokio::runtime::Handle;
 
-use crate::ports::ObjectStore;
+use crate::{causes, ports::ObjectStore};
 
 /// A file that is stored, and that no transcription has yet.
 pub struct Received {
@@ -54,9 +54,10 @@ pub(crate) async fn release(objects: &dyn ObjectStore, source: &Source) {
 async fn discard(objects: &dyn ObjectStore, id: UploadId) {
     if let Err(failure) = objects.delete(id).await {
         tracing::warn!(
-            event = "upload_leftover",
-            error = &failure as &dyn std::error::Error,
-            "an upload is left for the next sweep"
-        );
+                   event = "upload_leftover",
+                   error = %failure,
+        causes = causes(&failure),
+                   "an upload is left for the next sweep"
+               );
     }
 }

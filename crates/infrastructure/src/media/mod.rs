@@ -6,6 +6,7 @@
 
 mod address;
 mod body;
+mod claim;
 pub(crate) mod disk;
 mod error;
 mod folder;
@@ -25,6 +26,7 @@ use domain::{
 use tokio::time;
 
 pub use address::{Resolver, SystemResolver};
+pub use claim::ClaimedFolder;
 pub use disk::{FreeSpace, SystemFreeSpace};
 pub use youtube::{Version, YouTubeState};
 
@@ -42,7 +44,8 @@ use crate::objects::Objects;
 /// What a [`MediaLibrary`] needs to know.
 #[derive(Debug, Clone)]
 pub struct MediaConfig {
-    /// Where the folders of the jobs lie; made when it is needed. Belongs to the library alone.
+    /// Where the folders of the jobs lie; made when it is needed. Belongs to the library alone: see
+    /// [`MediaLibrary::holding`] for where others may want it, too.
     pub work_dir: PathBuf,
     /// Largest file, in bytes.
     pub max_bytes: u64,
@@ -106,6 +109,7 @@ pub struct MediaLibrary {
     max_seconds: u64,
     total: Duration,
     uploads: Option<Arc<Objects>>,
+    claimed: Option<ClaimedFolder>,
 }
 
 impl MediaLibrary {
@@ -150,6 +154,7 @@ impl MediaLibrary {
             max_seconds,
             total: limits.total,
             uploads: None,
+            claimed: None,
         }
     }
 
@@ -157,6 +162,15 @@ impl MediaLibrary {
     #[must_use]
     pub fn with_uploads(mut self, uploads: Arc<Objects>) -> Self {
         self.uploads = Some(uploads);
+        self
+    }
+
+    /// The same library, which works in `claimed`, holds it for as long as it lives, and clears what
+    /// processes that are gone left beside it.
+    #[must_use]
+    pub fn holding(mut self, claimed: ClaimedFolder) -> Self {
+        self.work = WorkDir::new(claimed.path());
+        self.claimed = Some(claimed);
         self
     }
 
@@ -283,7 +297,13 @@ impl MediaSource for MediaLibrary {
     }
 
     async fn kept(&self) -> Result<Vec<TranscriptionId>, PortFailure> {
-        self.work.kept().await.map_err(|error| PortFailure::transient("media.kept", error))
+        let kept = async {
+            if let Some(claimed) = &self.claimed {
+                claimed.clear_abandoned().await?;
+            }
+            self.work.kept().await
+        };
+        kept.await.map_err(|error| PortFailure::transient("media.kept", error))
     }
 }
 

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use application::causes;
 use infrastructure::{
     persistence::{OpenError, SqliteConfig, Store},
     system::SystemClock,
@@ -30,21 +31,15 @@ const ARRIVAL: Duration = Duration::from_secs(30);
 /// How long to wait between two looks for it.
 const BREATH: Duration = Duration::from_secs(1);
 
-/// What has to be typed before a production database is emptied.
-const WORD: &str = "fresh";
+/// How often a service that is about to end is looked for, before it counts as one that runs.
+const LOOKS: u32 = 10;
+
+/// How long to wait between two of these looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
 /// Changes the schema, or looks at it.
 pub(super) async fn run(action: Migrate, settings: &Settings) -> anyhow::Result<ExitCode> {
-    if let Migrate::Fresh { yes: false } = action
-        && settings.environment == Environment::Production
-        && !confirmed(&settings.storage.database)?
-    {
-        return Ok(misused(
-            "nothing was changed: in production, `migrate fresh` wants to be confirmed, by its \
-             word or by --yes",
-        ));
-    }
-    let done = match &settings.storage.database {
+    match &settings.storage.database {
         DatabaseSettings::Sqlite(path) => {
             let config = SqliteConfig { lock: takes_away(&action), ..SqliteConfig::new(path) };
             let store = match Store::open(config, Arc::new(SystemClock)).await {
@@ -53,15 +48,69 @@ pub(super) async fn run(action: Migrate, settings: &Settings) -> anyhow::Result<
                 }
                 opened => opened?,
             };
-            timeout(PATIENCE, carry_out(action, store.connection())).await
+            guarded(action, settings, store.connection()).await
         }
         DatabaseSettings::Postgres(url) => {
             let db = connect(url).await?;
-            timeout(PATIENCE, carry_out(action, &db)).await
+            guarded(action, settings, &db).await
         }
-    };
+    }
+}
+
+/// Carries it out, unless data would go that somebody may want.
+async fn guarded(
+    action: Migrate,
+    settings: &Settings,
+    db: &migration::Connection,
+) -> anyhow::Result<ExitCode> {
+    if let Some(word) = unconfirmed(&action) {
+        ensure!(
+            !is_served(db).await?,
+            "the service has this database open; stop the service first"
+        );
+        if is_precious(&action, settings, db).await?
+            && !confirmed(word, &settings.storage.database)?
+        {
+            return Ok(misused(format_args!(
+                "nothing was changed: `migrate {word}` would take data away, and wants to be \
+                 confirmed, by its word or by --yes"
+            )));
+        }
+    }
+    let done = timeout(PATIENCE, carry_out(action, db)).await;
     done.context("the database did not do it in time")??;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The word that confirms a change by which data goes, where it is not confirmed yet.
+fn unconfirmed(action: &Migrate) -> Option<&'static str> {
+    match action {
+        Migrate::Down { yes: false, .. } => Some("down"),
+        Migrate::Fresh { yes: false } => Some("fresh"),
+        Migrate::Up | Migrate::Status | Migrate::Down { .. } | Migrate::Fresh { .. } => None,
+    }
+}
+
+/// Whether somebody may want what would go.
+async fn is_precious(
+    action: &Migrate,
+    settings: &Settings,
+    db: &migration::Connection,
+) -> anyhow::Result<bool> {
+    let whole = matches!(action, Migrate::Fresh { .. } | Migrate::Down { all: true, .. });
+    Ok(settings.environment == Environment::Production
+        || whole && migration::has_accounts(db).await?)
+}
+
+/// Whether the service runs over it. A server takes a moment to notice that somebody is gone.
+async fn is_served(db: &migration::Connection) -> anyhow::Result<bool> {
+    for _ in 1..LOOKS {
+        if !migration::is_served(db).await? {
+            return Ok(false);
+        }
+        sleep(LOOK_PAUSE).await;
+    }
+    Ok(migration::is_served(db).await?)
 }
 
 /// Whether data goes: a running service can be looked at and brought up to date, but not have its
@@ -76,7 +125,7 @@ fn takes_away(action: &Migrate) -> bool {
 async fn carry_out(action: Migrate, db: &migration::Connection) -> anyhow::Result<()> {
     match action {
         Migrate::Up => say(format_args!("{} applied", migration::up(db).await?))?,
-        Migrate::Down { steps, all } => {
+        Migrate::Down { steps, all, .. } => {
             let back = if all { Back::All } else { Back::Steps(steps) };
             say(format_args!("{} taken back", migration::down(db, back).await?))?;
         }
@@ -114,19 +163,20 @@ async fn connect(url: &PostgresUrl) -> anyhow::Result<migration::Connection> {
 fn tell(error: &MigrationError) {
     tracing::warn!(
         event = "database_awaited",
-        error = error as &dyn std::error::Error,
+        error = %error,
+        causes = causes(error),
         "the database does not answer yet"
     );
 }
 
 /// Whether whoever sits there means it. Where nobody does, nobody does.
-fn confirmed(database: &DatabaseSettings) -> io::Result<bool> {
+fn confirmed(word: &str, database: &DatabaseSettings) -> io::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
-    eprint!("ALL DATA in {database} will be gone. Type {WORD} to go on: ");
+    eprint!("DATA in {database} will be gone. Type {word} to go on: ");
     io::stderr().flush()?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim() == WORD)
+    Ok(line.trim() == word)
 }

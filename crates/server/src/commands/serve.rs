@@ -78,9 +78,12 @@ fn warn(role: Role, settings: &Settings) {
 async fn start(role: Role, settings: &Settings) -> anyhow::Result<(Running, Arc<Store>)> {
     let files = open_files::raise();
     let http = &settings.http;
-    let port = if role == Role::Worker { http.worker_health_port } else { Some(http.port) };
-    let listener = port.map(|port| listen(&http.host, port)).transpose()?;
-    let store = database::open(settings).await?;
+    let (host, port) = match role {
+        Role::Worker => (&http.worker_health_host, http.worker_health_port),
+        Role::Whole | Role::Api => (&http.host, Some(http.port)),
+    };
+    let listener = port.map(|port| listen(host, port)).transpose()?;
+    let store = database::open(settings, role).await?;
     database::prepare(settings, &store).await?;
     let adapters = bootstrap::adapters(settings, &store)?;
     let mut config = bootstrap::serve_config(settings);

@@ -1,6 +1,7 @@
 //! Which database.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
@@ -13,8 +14,7 @@ use url::{Host, Url};
 use super::{describe::HIDDEN, reader::Reader, values};
 
 /// Parameters that the address of a server may have.
-const PARAMETERS: [&str; 7] =
-    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "options", "statement-cache-capacity"];
+const PARAMETERS: [&str; 6] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "options"];
 
 /// Values of `sslmode`.
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
@@ -110,6 +110,11 @@ fn postgres(text: &str) -> Result<(PostgresUrl, Url), String> {
     if url.query_pairs().any(|(key, _)| !PARAMETERS.contains(&key.as_ref())) {
         return Err(format!("has a parameter that is none of {}", PARAMETERS.join(", ")));
     }
+    // Of two the driver takes the last, and whoever looks here may see the first.
+    let mut seen = BTreeSet::new();
+    if !url.query_pairs().all(|(key, _)| seen.insert(key)) {
+        return Err("has a parameter twice".to_owned());
+    }
     let mode = url.query_pairs().find(|(key, _)| key == "sslmode").map(|(_, mode)| mode);
     if mode.is_some_and(|mode| !MODES.contains(&mode.as_ref())) {
         return Err(format!("has an sslmode that is none of {}", MODES.join(", ")));
@@ -190,6 +195,9 @@ mod tests {
             "postgresql://u@db/x?password=hunter2",
             "postgresql://u@db/x?sslmode=require&pwd=hunter2",
             "postgresql://u@db/x?sslmode=hunter2",
+            "postgresql://u@db/x?sslmode=require&sslmode=disable",
+            "postgresql://u@db/x?host=a&sslmode=require&host=b",
+            "postgresql://u@db/x?statement-cache-capacity=0",
         ] {
             let problem = postgres(text).err().unwrap_or_else(|| panic!("{text} is taken"));
             assert!(!problem.contains("hunter2"), "{problem}");

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::logging::{LogFilter, LogFormat};
 
+/// This machine alone.
+const LOOPBACK: &str = "127.0.0.1";
+
 /// What is logged.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
@@ -45,6 +48,8 @@ pub struct HttpSettings {
     pub port: u16,
     /// `WORKER_HEALTH_PORT`: where a process that only runs jobs tells how it is.
     pub worker_health_port: Option<u16>,
+    /// On which host it does: `HOST` where an operator has set it, else this machine alone.
+    pub worker_health_host: String,
     /// `WORKERS`: HTTP threads.
     pub workers: usize,
     /// `CORS_ORIGINS`.
@@ -60,6 +65,7 @@ pub struct HttpSettings {
 impl HttpSettings {
     pub(super) fn gather(reader: &mut Reader) -> Option<Self> {
         let host = reader.required("HOST", values::host);
+        let health_host = host.clone().filter(|_| reader.is_chosen("HOST"));
         let port = reader.required("PORT", values::number(0..=65_535));
         let health_port = reader.optional("WORKER_HEALTH_PORT", values::number(1..=65_535));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -82,6 +88,7 @@ impl HttpSettings {
         Some(Self {
             host: host?,
             port: u16::try_from(port?).ok()?,
+            worker_health_host: health_host.unwrap_or_else(|| LOOPBACK.to_owned()),
             worker_health_port: health_port.and_then(|port| u16::try_from(port).ok()),
             workers: workers?,
             cors_origins: cors_origins?,

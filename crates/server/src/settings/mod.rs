@@ -202,8 +202,19 @@ impl Settings {
         {
             reader.warn(
                 "OBJECT_STORE_URL is not set: every process that uses this database needs the \
-                 same folder as DATA_DIR, or it does not find the files that users hand in",
+                 same folder as `uploads` in its DATA_DIR, or it does not find the files that \
+                 users hand in",
             );
+        }
+        if let (Some(storage), Some(SecuritySettings { secret_key: SecretKey::Kept(path), .. })) =
+            (&storage, &security)
+            && storage.database.is_shared()
+        {
+            reader.warn(format!(
+                "SECRET_KEY is not set, and a random one is kept in {}: a process that does not \
+                 have that file refuses the sessions of this one",
+                path.display()
+            ));
         }
         reader.warn_of_unused();
         Some(Self {

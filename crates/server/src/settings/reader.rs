@@ -1,9 +1,11 @@
 //! Lays the sources over one another and hands out one value after the other, collecting what is
 //! wrong with them.
 
+use std::collections::BTreeMap;
+
 use super::{
     Environment, Fault, NAMES, Sources, UNUSED,
-    sources::{Layers, Value},
+    sources::{CARRIED, Layers, Value},
 };
 
 pub(super) struct Reader {
@@ -11,6 +13,8 @@ pub(super) struct Reader {
     pub(super) faults: Vec<Fault>,
     pub(super) warnings: Vec<String>,
     layers: Layers,
+    /// What the files say that the binary carries.
+    carried: BTreeMap<String, String>,
 }
 
 impl Reader {
@@ -21,6 +25,7 @@ impl Reader {
             faults: sources.faults.iter().cloned().chain(dotenv_fault).collect(),
             warnings: Vec::new(),
             layers: Layers::new(),
+            carried: BTreeMap::new(),
         };
         if let Some(word) = strongest.get("ENVIRONMENT") {
             match Environment::from_word(word) {
@@ -57,6 +62,9 @@ impl Reader {
             } else if matches!(name.as_str(), "ENVIRONMENT" | "CONFIG_DIR") {
                 self.fault(name, format!("can only be set in the environment ({file})"));
             } else if let Some(text) = flat(&value) {
+                if file.starts_with(CARRIED) {
+                    self.carried.insert(name.clone(), text.clone());
+                }
                 // An empty list is a value, and beats a weaker file.
                 self.layers.insert(name, Value { text, file: Some(file.to_owned()) });
             } else {
@@ -85,6 +93,14 @@ impl Reader {
         } else {
             self.warn(format!("{name} {problem}; production refuses it"));
         }
+    }
+
+    /// Whether an operator has said something of a setting: in the environment or in `.env`, or in a
+    /// file of his own that does not only repeat what the binary carries.
+    pub(super) fn is_chosen(&self, name: &str) -> bool {
+        let carried = self.carried.get(name);
+        let value = self.layers.get(name);
+        value.is_some_and(|value| value.file.is_none() || Some(&value.text) != carried)
     }
 
     /// The text of a setting, if it has one.

@@ -16,6 +16,9 @@ const BUILT_IN: [(&str, &str); 4] = [
     ("test.toml", include_str!("../../../../config/test.toml")),
 ];
 
+/// How the name begins by which one of them is shown.
+pub(super) const CARRIED: &str = "built-in ";
+
 /// The folder that is read when `CONFIG_DIR` names none.
 const DEFAULT_DIR: &str = "config";
 
@@ -136,7 +139,7 @@ impl Sources {
         let names = ["default.toml".to_owned(), format!("{}.toml", environment.as_str())];
         let built_in = names.iter().filter_map(|name| {
             let (_, text) = BUILT_IN.iter().find(|(known, _)| known == name)?;
-            Some((format!("built-in {name}"), *text))
+            Some((format!("{CARRIED}{name}"), *text))
         });
         let dir = self.config_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DIR));
         let own = names.iter().filter_map(|name| {

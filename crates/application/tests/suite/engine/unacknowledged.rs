@@ -40,6 +40,7 @@ struct Unacknowledged {
     /// How many intents are not acknowledged.
     intents: Mutex<u32>,
     claims: Gate,
+    ticks: Gate,
     /// Whether whoever claims a job is not told of its submission.
     silent: AtomicBool,
 }
@@ -51,6 +52,7 @@ impl Unacknowledged {
             commits: Mutex::default(),
             intents: Mutex::default(),
             claims: Gate::default(),
+            ticks: Gate::default(),
             silent: AtomicBool::default(),
         })
     }
@@ -157,6 +159,7 @@ impl JobStore for Unacknowledged {
     }
 
     async fn tick(&self, limit: u32) -> Result<TickReport, PortFailure> {
+        self.ticks.pass().await;
         self.inner.tick(limit).await
     }
 
@@ -339,4 +342,33 @@ async fn a_holder_that_finds_its_job_too_late_and_unanswered_says_so() {
     store.claims.open();
     claiming.await.unwrap().unwrap();
     assert_eq!(bench.failure(id).await.0, FailureCode::SubmissionUnknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_left_undone_does_not_keep_an_engine_from_its_own_jobs() {
+    let bench = Bench::default().await;
+    let store = Unacknowledged::over(&bench);
+    store.ticks.close();
+    let engine = store.engine(&bench);
+    bench.enqueue().await;
+    let failure = engine.run_pending().await.expect_err("nothing was promoted");
+    assert_eq!(failure.operation(), "jobs.tick");
+    assert_eq!(bench.fakes.speech.count(SpeechMethod::Submit), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_knows_when_it_last_looked_for_jobs() {
+    let bench = Bench::default().await;
+    let store = Unacknowledged::over(&bench);
+    let engine = store.engine(&bench);
+    let handle = engine.start();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert!(engine.since_last_look() < Duration::from_secs(5));
+    store.ticks.close();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert!(engine.since_last_look() > Duration::from_secs(50));
+    store.ticks.open();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(engine.since_last_look() < Duration::from_secs(5));
+    assert!(handle.drain().await);
 }

@@ -4,6 +4,7 @@ use std::{future, sync::Arc, time::Duration};
 
 use application::ports::MediaSource;
 use domain::{FailureCode, TranscriptionId};
+use infrastructure::media::{ClaimedFolder, FetchLimits, MediaConfig, MediaLibrary};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::{Semaphore, mpsc},
@@ -168,4 +169,75 @@ async fn nobody_else_on_the_machine_can_look_into_a_folder() {
     world.fetch(&server.url("/")).await.unwrap();
     let mode = std::fs::metadata(world.folder()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
+}
+
+/// Answers the first two visitors with the first half of a recording of their own, and with the rest
+/// when they are let; everybody else at once.
+fn halting(gates: [Arc<Semaphore>; 2]) -> impl Future<Output = Server> {
+    Server::start(move |mut stream, before| {
+        let gates = gates.clone();
+        async move {
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n";
+            let half = [&head[..], [&b"aaa"[..], b"bbb", b"ccc"][before.min(2)]].concat();
+            stream.write_all(&half).await.ok();
+            if let Some(gate) = gates.get(before) {
+                gate.acquire().await.unwrap().forget();
+            }
+            stream.write_all([&b"AAA"[..], b"BBB", b"CCC"][before.min(2)]).await.ok();
+        }
+    })
+}
+
+#[tokio::test]
+async fn processes_in_one_place_do_not_touch_each_others_files() {
+    let gates = [Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0))];
+    let server = halting(gates.clone()).await;
+    // A holder that lost its job and has not noticed yet, with little time left, and the next one.
+    let hasty = World::new().limits(|limits| limits.total = Duration::from_millis(1_500));
+    let work = hasty.config.work_dir.clone();
+    let claim = || ClaimedFolder::take(&work).unwrap();
+    let former = hasty.library().holding(claim());
+    let patient = MediaConfig { limits: FetchLimits::default(), ..hasty.config.clone() };
+    let latter = MediaLibrary::new(patient).holding(claim());
+    let source = media(&server.url("/"));
+    let (stale, fetched) = tokio::join!(former.fetch(JOB, &source, &()), async {
+        until(|| server.visits() == 1).await;
+        let (fetched, ()) = tokio::join!(latter.fetch(JOB, &source, &()), async {
+            until(|| server.visits() == 2).await;
+            gates[1].add_permits(1);
+        });
+        fetched
+    });
+    assert_eq!(stale.unwrap_err().code, FailureCode::SourceUnreachable);
+    let audio = fetched.unwrap().path;
+    assert_eq!(std::fs::read(&audio).unwrap(), b"bbbBBB");
+    former.discard(JOB).await.unwrap();
+    assert_eq!(former.kept().await.unwrap(), []);
+    assert_eq!(latter.kept().await.unwrap(), [JOB]);
+    assert!(audio.exists(), "another process lives on it");
+}
+
+#[tokio::test]
+async fn what_a_process_left_is_found_by_the_next_or_cleared_by_another() {
+    let server = Server::serving(b"abc").await;
+    let world = World::new();
+    let source = media(&server.url("/"));
+    let library = || {
+        let claimed = ClaimedFolder::take(&world.config.work_dir).unwrap();
+        world.library().holding(claimed)
+    };
+    let dead = library();
+    dead.fetch(JOB, &source, &()).await.unwrap();
+    drop(dead);
+    let next = library();
+    assert_eq!(next.kept().await.unwrap(), [JOB], "as after any restart");
+    next.fetch(JOB, &source, &()).await.unwrap();
+    assert_eq!(server.visits(), 1);
+
+    let other = library();
+    assert_eq!(other.kept().await.unwrap(), []);
+    assert!(world.folder().exists(), "its holder lives");
+    drop(next);
+    assert_eq!(other.kept().await.unwrap(), []);
+    assert!(!world.folder().exists(), "its holder is gone");
 }

@@ -1,9 +1,9 @@
 //! How single values are written.
 
 use application::BudgetName;
-use server::settings::{CorsOrigins, EngineChoice, FloodLimit};
+use server::settings::{CorsOrigins, EngineChoice, FloodLimit, Settings};
 
-use super::{faults, load};
+use super::{GOOD_KEY, env, faults, load};
 
 #[test]
 fn the_engine_follows_from_the_key_unless_it_is_named() {
@@ -209,6 +209,9 @@ fn what_several_processes_need_is_said_at_the_start() {
         ("OBJECT_STORE_SECRET_ACCESS_KEY", "secret"),
     ];
     assert!(!warned(&bucket, "OBJECT_STORE_URL"));
+    assert!(warned(&[server], "SECRET_KEY is not set"));
+    assert!(!warned(&[server, ("SECRET_KEY", GOOD_KEY)], "SECRET_KEY"));
+    assert!(!warned(&[], "SECRET_KEY"));
     assert!(!warned(&[server], "DATABASE_URL"));
     assert!(warned(&[("DATABASE_URL", "postgresql://user@db.example.com/x")], "DATABASE_URL"));
 }
@@ -219,4 +222,24 @@ fn the_database_follows_the_data_folder() {
     assert_eq!(url(&[("DATA_DIR", "/var/lib/x/")]), "sqlite:///var/lib/x/saas-ia.db");
     let own = [("DATA_DIR", "/var/lib/x"), ("DATABASE_URL", "sqlite://elsewhere/a.db")];
     assert_eq!(url(&own), "sqlite://elsewhere/a.db");
+}
+
+#[test]
+fn a_worker_tells_nobody_elsewhere_how_it_is_unless_the_operator_says_where() {
+    let production = [("ENVIRONMENT", "production"), ("SECRET_KEY", GOOD_KEY), ("ENGINE", "mock")];
+    let host = |more: &[(&str, &str)], file: Option<&str>| {
+        let mut sources = env(&[&production[..], more].concat());
+        sources.files.extend(file.map(|text| ("production.toml".to_owned(), text.to_owned())));
+        let http = Settings::load(&sources).unwrap().http;
+        (http.host, http.worker_health_host)
+    };
+    for (more, file, serving, telling) in [
+        (&[][..], None, "0.0.0.0", "127.0.0.1"),
+        (&[], Some("host = \"0.0.0.0\""), "0.0.0.0", "127.0.0.1"),
+        (&[], Some("host = \"10.0.0.5\""), "10.0.0.5", "10.0.0.5"),
+        (&[("HOST", "0.0.0.0")], None, "0.0.0.0", "0.0.0.0"),
+    ] {
+        let (serves, tells) = host(more, file);
+        assert_eq!((serves.as_str(), tells.as_str()), (serving, telling), "{more:?} {file:?}");
+    }
 }
