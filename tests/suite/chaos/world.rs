@@ -91,9 +91,9 @@ impl World {
             .with("LOG_LEVEL", "warn,application::engine=info"))
     }
 
-    /// Makes what is left in the folders so old that the next start of a worker sweeps it.
+    /// Makes what is left so old that the next start of a worker deals with it.
     pub(super) fn let_an_hour_pass(&self) -> anyhow::Result<()> {
-        leftovers::let_an_hour_pass(self.data.path())
+        leftovers::let_an_hour_pass(self.data.path(), &self.postgres, DATABASE)
     }
 
     /// What is left of live jobs: in the database, in the folders, at the engine.
