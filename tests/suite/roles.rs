@@ -180,6 +180,12 @@ async fn a_server_that_goes_away_makes_everybody_unready_until_it_is_back() -> a
         assert!(unready.contains("database"), "{unready}");
         service.client().get("/health/live", None).await?.expect(200)?;
     }
+    for call in ["/api/transcription", "/api/auth/me"] {
+        let refused = ada.get(call).await?.expect(503)?;
+        assert_ne!(refused.header("Retry-After"), "", "{call}: {}", refused.text);
+    }
+    let refused = ada.create("https://youtu.be/dQw4w9WgXcQ").await?.expect(503)?;
+    assert_ne!(refused.header("Retry-After"), "", "{}", refused.text);
     server.come_back()?;
     for service in [&api, &worker] {
         until(service, 200).await?;

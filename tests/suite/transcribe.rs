@@ -312,8 +312,9 @@ async fn what_cannot_be_complained_about_is_told_by_the_exit_code() -> anyhow::R
         (&world.setup.clone().with("ENGINE", "whisper"), &["transcribe", "speech.wav"], MISUSED),
     ] {
         let mut command = Command::from(setup.command(binary(), arguments));
-        command.stderr(File::options().write(true).open("/dev/full")?).kill_on_drop(true);
-        let output = timeout(PATIENCE, command.output()).await??;
+        command.stdout(Stdio::piped()).stderr(File::options().write(true).open("/dev/full")?);
+        let child = command.kill_on_drop(true).spawn()?;
+        let output = timeout(PATIENCE, child.wait_with_output()).await??;
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
         assert_eq!(output.stdout.is_empty(), code != DONE, "{arguments:?}: {output:?}");
     }

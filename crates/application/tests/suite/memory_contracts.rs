@@ -25,3 +25,8 @@ fn stores() -> Ready<Stores> {
     let clock = Arc::new(TestClock::at_noon());
     ready(Stores::new(InMemoryStore::new(Arc::<TestClock>::clone(&clock)), clock, ()))
 }
+
+#[tokio::test]
+async fn ten_thousand_jobs_of_one_user_do_not_hold_up_another() {
+    testkit::contract::jobs::a_newcomer_does_not_wait_for_a_crowd_of(&stores().await, 10_000).await;
+}

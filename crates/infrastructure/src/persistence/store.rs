@@ -28,7 +28,7 @@ pub enum DatabaseConfig {
     /// A file, for one process.
     Sqlite(SqliteConfig),
     /// A server, for any number of processes.
-    Postgres(PostgresConfig),
+    Postgres(Box<PostgresConfig>),
 }
 
 impl From<SqliteConfig> for DatabaseConfig {
@@ -39,7 +39,7 @@ impl From<SqliteConfig> for DatabaseConfig {
 
 impl From<PostgresConfig> for DatabaseConfig {
     fn from(config: PostgresConfig) -> Self {
-        Self::Postgres(config)
+        Self::Postgres(config.into())
     }
 }
 

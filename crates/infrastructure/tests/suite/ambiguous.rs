@@ -2,6 +2,7 @@
 //! adapter and database against the fake, over real connections and by the clock of the machine.
 
 use std::{
+    any::Any,
     collections::BTreeMap,
     path::PathBuf,
     sync::Arc,
@@ -28,15 +29,17 @@ use domain::{
 use infrastructure::{
     engines::assemblyai::{AssemblyAi, AssemblyAiConfig},
     events::LocalBus,
-    persistence::{SqliteConfig, Store},
+    persistence::{DatabaseConfig, PostgresConfig, SqliteConfig, Store},
     system::{OsEntropy, SystemClock, UuidV7Ids},
 };
 use tempfile::TempDir;
 use testkit::{
     assemblyai::{Endpoint, FakeAssemblyAi, Fault},
     contract::a_user,
-    fakes, fixtures,
+    fakes, fixtures, servers,
 };
+
+use crate::amount;
 
 /// How long a submission may take before its answer counts as lost.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -68,6 +71,32 @@ impl MediaSource for OneRecording {
     }
 }
 
+/// Which database.
+#[derive(Debug, Clone, Copy)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    /// One of its own, and what must live as long. On a server it goes by the server's clock, as
+    /// when it is in use.
+    async fn fresh(self) -> (DatabaseConfig, Box<dyn Any + Send + Sync>) {
+        match self {
+            Self::Sqlite => {
+                let directory = tempfile::tempdir().expect("a directory");
+                let file = SqliteConfig::new(directory.path().join("saas-ia.db"));
+                (file.into(), Box::new(directory))
+            }
+            Self::Postgres => {
+                let database = servers::empty_database().await;
+                let config = PostgresConfig::new(&database.url()).expect("an address");
+                (config.into(), Box::new(database))
+            }
+        }
+    }
+}
+
 struct World {
     fake: FakeAssemblyAi,
     store: Arc<Store>,
@@ -75,7 +104,8 @@ struct World {
     config: EngineConfig,
     owner: UserId,
     jobs: Vec<TranscriptionId>,
-    _directory: TempDir,
+    /// What must live as long.
+    _guard: (TempDir, Box<dyn Any + Send + Sync>),
 }
 
 /// How the jobs ended, and what the engine accepted.
@@ -95,11 +125,11 @@ impl Outcome {
 
 impl World {
     /// A world in which a lost submission is given up after `window`.
-    async fn new(window: TimeDelta) -> Self {
+    async fn new(database: Database, window: TimeDelta) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Arc::new(SystemClock);
-        let file = SqliteConfig::new(directory.path().join("saas-ia.db"));
-        let store = Arc::new(Store::open(file, clock.clone()).await.expect("it opens"));
+        let (database, guard) = database.fresh().await;
+        let store = Arc::new(Store::open(database, clock.clone()).await.expect("it opens"));
         migration::up(store.connection()).await.expect("the schema is made");
         let user = a_user(clock.now());
         store.insert(&user).await.expect("an account");
@@ -131,7 +161,8 @@ impl World {
             ..EngineConfig::default()
         };
         let owner = user.parts().id;
-        Self { fake, store, adapters, config, owner, jobs: Vec::new(), _directory: directory }
+        let (jobs, guard) = (Vec::new(), (directory, guard));
+        Self { fake, store, adapters, config, owner, jobs, _guard: guard }
     }
 
     /// Accepts so many more jobs, each with a mark that it keeps at the engine.
@@ -216,13 +247,27 @@ fn ambiguous(at: usize) -> Fault {
     }
 }
 
+/// How many answers are ambiguous: `AMBIGUOUS_ANSWERS`, or so many.
+fn answers(otherwise: usize) -> usize {
+    amount("AMBIGUOUS_ANSWERS", otherwise)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_hundred_ambiguous_answers_pay_for_no_job_twice() {
-    const HALF: usize = 160;
-    let mut world = World::new(TimeDelta::seconds(6)).await;
+    ambiguous_answers_pay_for_no_job_twice(Database::Sqlite, answers(320)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_ambiguous_answers_pay_for_no_job_twice_on_postgres() {
+    ambiguous_answers_pay_for_no_job_twice(Database::Postgres, answers(100)).await;
+}
+
+async fn ambiguous_answers_pay_for_no_job_twice(database: Database, count: usize) {
+    let half = count / 2;
+    let mut world = World::new(database, TimeDelta::seconds(6)).await;
     // What is erased is not what is tested here, and takes its time.
     world.config.erase_after_store = false;
-    for at in 0..2 * HALF {
+    for at in 0..2 * half {
         world.fake.script(Endpoint::Create, ambiguous(at));
     }
     // The other half settles all the same while the list lags, as long as it lags less than the
@@ -230,35 +275,44 @@ async fn three_hundred_ambiguous_answers_pay_for_no_job_twice() {
     world.fake.set_list_lag(Duration::ZERO);
     let engine = Engine::new(&world.adapters, world.config);
     let handle = engine.start();
-    world.create(HALF).await;
-    world.ended(HALF / 2).await;
+    world.create(half).await;
+    world.ended(half / 2).await;
     world.fake.set_list_lag(Duration::from_secs(1));
-    world.create(HALF).await;
-    world.ended(2 * HALF).await;
+    world.create(half).await;
+    world.ended(2 * half).await;
     handle.drain().await;
 
     let outcome = world.outcome().await;
     println!(
-        "{} ambiguous answers to {} submissions of {} jobs: {} completed, {} ended as unknown, \
+        "{database:?}: {} ambiguous answers to {} submissions of {} jobs: {} completed, {} ended as unknown, \
          {} accepted twice",
-        2 * HALF,
+        2 * half,
         world.fake.requests(Endpoint::Create),
         world.jobs.len(),
         outcome.completed,
         outcome.unknown,
         outcome.doubles(),
     );
-    assert!(world.fake.requests(Endpoint::Create) > 2 * HALF, "not every answer was ambiguous");
+    assert!(world.fake.requests(Endpoint::Create) > 2 * half, "not every answer was ambiguous");
     assert_eq!(outcome.doubles(), 0);
-    assert_eq!(outcome.completed + outcome.unknown, 2 * HALF);
+    assert_eq!(outcome.completed + outcome.unknown, 2 * half);
     assert_eq!(engine.reconcile_orphans().await.expect("a sweep"), 0);
     assert_eq!(world.store.duplicates().await.expect("a count"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_list_that_lags_too_long_costs_is_counted() {
+    a_list_that_lags_too_long_is_counted(Database::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_list_that_lags_too_long_costs_is_counted_on_postgres() {
+    a_list_that_lags_too_long_is_counted(Database::Postgres).await;
+}
+
+async fn a_list_that_lags_too_long_is_counted(database: Database) {
     const JOBS: usize = 24;
-    let mut world = World::new(TimeDelta::seconds(1)).await;
+    let mut world = World::new(database, TimeDelta::seconds(1)).await;
     // Longer than the whole run: the list shows nothing before it is told to.
     let hidden = Duration::from_hours(1);
     world.fake.set_list_lag(hidden);

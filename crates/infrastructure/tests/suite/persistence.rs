@@ -1,7 +1,9 @@
 //! `SQLite` against the contracts of its ports, and what only a database in a file must do.
 
+mod caps;
 mod corrupt;
 mod postgres;
+mod storm;
 mod transcripts;
 
 use std::{path::Path, sync::Arc};
@@ -28,7 +30,10 @@ async fn stores() -> Stores {
 }
 
 async fn fresh() -> (Store, Arc<TestClock>, TempDir) {
-    let directory = tempfile::tempdir().expect("a directory");
+    fresh_in(tempfile::tempdir().expect("a directory")).await
+}
+
+async fn fresh_in(directory: TempDir) -> (Store, Arc<TestClock>, TempDir) {
     let clock = Arc::new(TestClock::at_noon());
     let store = open(&directory.path().join("saas-ia.db"), &clock).await.expect("it opens");
     migration::up(store.connection()).await.expect("the schema is made");
@@ -37,6 +42,15 @@ async fn fresh() -> (Store, Arc<TestClock>, TempDir) {
 
 async fn open(path: &Path, clock: &Arc<TestClock>) -> Result<Store, OpenError> {
     Store::open(SqliteConfig::new(path), Arc::<TestClock>::clone(clock)).await
+}
+
+/// In memory, where there is such a folder: what is shown has nothing to do with the disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_jobs_of_one_user_do_not_hold_up_another() {
+    let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let (store, clock, directory) = fresh_in(directory.expect("a directory")).await;
+    let stores = Stores::new(store, clock, directory);
+    testkit::contract::jobs::a_newcomer_does_not_wait_for_a_crowd_of(&stores, 10_000).await;
 }
 
 /// The first column of what a query returns.

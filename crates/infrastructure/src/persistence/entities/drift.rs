@@ -124,10 +124,21 @@ fn found(kind: &str) -> Kind {
     }
 }
 
-fn assert_same(stored: &Tables) {
-    let mapped = mapped();
+/// As a database with `backend` tells kinds apart: for SQLite every whole number is one of 64 bits.
+fn mapped_on(backend: DbBackend) -> Tables {
+    let mut tables = mapped();
+    for shape in tables.values_mut().flat_map(BTreeMap::values_mut) {
+        if backend == DbBackend::Sqlite && shape.kind == Kind::BigNumber {
+            shape.kind = Kind::Number;
+        }
+    }
+    tables
+}
+
+async fn assert_same(db: &DatabaseConnection) {
+    let (stored, mapped) = (stored(db).await, mapped_on(db.get_database_backend()));
     let names = |tables: &Tables| tables.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(stored), names(&mapped), "tables");
+    assert_eq!(names(&stored), names(&mapped), "tables");
     for (table, columns) in &mapped {
         assert_eq!(&stored[table], columns, "columns of {table}");
     }
@@ -141,13 +152,13 @@ async fn migrated(url: &str) -> DatabaseConnection {
 
 #[tokio::test]
 async fn the_entities_are_what_the_migrations_make_on_sqlite() {
-    assert_same(&stored(&migrated("sqlite::memory:").await).await);
+    assert_same(&migrated("sqlite::memory:").await).await;
 }
 
 #[tokio::test]
 async fn the_entities_are_what_the_migrations_make_on_postgres() {
     let database = servers::empty_database().await;
-    assert_same(&stored(&migrated(&database.url()).await).await);
+    assert_same(&migrated(&database.url()).await).await;
 }
 
 #[tokio::test]
@@ -155,7 +166,7 @@ async fn a_schema_that_drifts_is_noticed_on_both_databases() {
     let database = servers::empty_database().await;
     for url in ["sqlite::memory:", &database.url()] {
         let db = migrated(url).await;
-        let sound = stored(&db).await;
+        assert_same(&db).await;
         for drift in [
             "ALTER TABLE jobs ADD COLUMN priority INTEGER",
             "ALTER TABLE users RENAME COLUMN full_name TO name",
@@ -165,7 +176,6 @@ async fn a_schema_that_drifts_is_noticed_on_both_databases() {
             db.execute_unprepared(drift).await.expect("it runs");
             assert_ne!(stored(&db).await, before, "{drift}");
         }
-        assert_eq!(sound, mapped());
     }
     // What SQLite cannot change in place.
     let url = database.url();

@@ -10,7 +10,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
     Iterable, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, Select,
     UpdateMany,
-    sea_query::{InsertStatement, LockType, OnConflict},
+    sea_query::{InsertStatement, OnConflict},
 };
 use uuid::Uuid;
 
@@ -54,12 +54,13 @@ pub(super) async fn under_epoch(
     epoch: Epoch,
     state: &'static str,
 ) -> Result<Option<Live>, StoreError> {
-    let mut select = jobs::Entity::find_by_id(id.as_uuid())
+    let select = jobs::Entity::find_by_id(id.as_uuid())
         .filter(jobs::Column::Epoch.eq(i64::try_from(epoch.get()).unwrap_or(-1)))
         .filter(jobs::Column::State.eq(state))
         .join(JoinType::InnerJoin, to_transcription())
-        .select_also(transcriptions::Entity);
-    QuerySelect::query(&mut select).lock_with_tables(LockType::Update, [jobs::Entity]);
+        .select_also(transcriptions::Entity)
+        // Both rows: of one that is not locked, who waited would see what it was before.
+        .lock_exclusive();
     let Some((job, transcription)) = select.one(&tx.db()).await? else { return Ok(None) };
     Ok(Some(live(transcription, job)?))
 }

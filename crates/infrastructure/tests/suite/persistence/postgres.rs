@@ -48,3 +48,8 @@ async fn open(database: &TestDatabase, clock: &Arc<TestClock>, time: TimeSource)
     let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(clock);
     Store::open(config, clock).await.expect("it opens")
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_jobs_of_one_user_do_not_hold_up_another() {
+    testkit::contract::jobs::a_newcomer_does_not_wait_for_a_crowd_of(&stores().await, 10_000).await;
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use application::ports::{JobStore as _, MediaSource as _, TranscriptionRepository as _};
 use chrono::DateTime;
 use domain::Status;
-use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use sea_orm::QueryResult;
 use testkit::assemblyai::{Accepted, FakeAssemblyAi};
 use uuid::Uuid;
 
@@ -74,15 +74,18 @@ pub(super) async fn violations(world: &World, fake: &FakeAssemblyAi, told: &Told
 
 /// What happened, as far as the database tells.
 async fn history(world: &World) -> Vec<String> {
+    let attempts = "SELECT job_id, CAST(at AS text), 'epoch ' || epoch, stage, outcome, code \
+                    FROM job_attempts ORDER BY id";
+    let submissions = "SELECT job_id, CAST(intent_at AS text), 'seq ' || seq, state, provider_id, \
+                       upload_url FROM provider_submissions ORDER BY id";
     let mut told = Vec::new();
-    for sql in [
-        "SELECT 'attempt ' || substr(hex(job_id), 31) || ' ' || at || ' epoch ' || epoch || ' ' \
-         || stage || ' ' || outcome || ' ' || coalesce(code, '') FROM job_attempts ORDER BY id",
-        "SELECT 'submission ' || substr(hex(job_id), 31) || ' ' || seq || ' ' || intent_at || ' ' \
-         || state || ' ' || coalesce(provider_id, '') FROM provider_submissions ORDER BY id",
-    ] {
-        let lines = rows(world, sql).await;
-        told.extend(lines.iter().map(|row| row.try_get_by::<String, _>(0).expect("a text")));
+    for sql in [attempts, submissions] {
+        for row in world.rows(sql).await {
+            let job: Uuid = row.try_get_by(0).expect("an id");
+            let text = |at: usize| row.try_get_by::<Option<String>, _>(at).expect("a text");
+            let words: Vec<_> = (1..6).filter_map(text).collect();
+            told.push(format!("{:02x} {}", job.as_u128() & 0xff, words.join(" ")));
+        }
     }
     told
 }
@@ -98,12 +101,6 @@ fn by_mark(fake: &FakeAssemblyAi, wrong: &mut Vec<Finding>) -> BTreeMap<String, 
     ledger
 }
 
-async fn rows(world: &World, sql: &str) -> Vec<QueryResult> {
-    let db = world.store.read_connection();
-    let query = Statement::from_string(db.get_database_backend(), sql);
-    db.query_all_raw(query).await.expect("the query runs")
-}
-
 async fn submissions(world: &World) -> Vec<Submission> {
     let sql =
         "SELECT job_id, seq, state, provider_id FROM provider_submissions ORDER BY job_id, seq";
@@ -113,7 +110,7 @@ async fn submissions(world: &World) -> Vec<Submission> {
         state: row.try_get_by(2).expect("a word"),
         provider_id: row.try_get_by(3).expect("a name"),
     };
-    rows(world, sql).await.into_iter().map(read).collect()
+    world.rows(sql).await.into_iter().map(read).collect()
 }
 
 /// Every job that was accepted is in one terminal state, the one that was told.
@@ -206,7 +203,7 @@ async fn check_leftovers(world: &World, fake: &FakeAssemblyAi, wrong: &mut Vec<F
         ("an open intent", "SELECT 'seq ' || seq FROM provider_submissions WHERE state = 'intent'"),
         ("an erasure", "SELECT provider_id FROM erasures"),
     ] {
-        for row in rows(world, sql).await {
+        for row in world.rows(sql).await {
             let detail: String = row.try_get_by(0).expect("a text");
             wrong.push(Broken(format!("{what} is left: {detail}")));
         }
@@ -222,7 +219,7 @@ async fn check_leftovers(world: &World, fake: &FakeAssemblyAi, wrong: &mut Vec<F
 /// Epochs rise, and nothing follows an end.
 async fn check_history(world: &World, wrong: &mut Vec<Finding>) {
     let mut last = BTreeMap::<Uuid, (i64, bool)>::new();
-    for row in rows(world, "SELECT job_id, epoch, outcome FROM job_attempts ORDER BY id").await {
+    for row in world.rows("SELECT job_id, epoch, outcome FROM job_attempts ORDER BY id").await {
         let job: Uuid = row.try_get_by(0).expect("an id");
         let epoch: i64 = row.try_get_by(1).expect("a number");
         let outcome: String = row.try_get_by(2).expect("a word");
@@ -257,7 +254,7 @@ fn is_too_much(failed: &[&str], own: &[Submission]) -> bool {
     let own: Vec<_> = own.iter().collect();
     let has_failed = |id: &str| failed.contains(&id);
     check_payment(0, &[accepted("a"), accepted("b")], has_failed, &own, &mut wrong);
-    wrong.iter().any(|found| matches!(found, Finding::PaidTwice(_)))
+    wrong.iter().any(|found| matches!(found, PaidTwice(_)))
 }
 
 #[test]

@@ -9,7 +9,7 @@ use domain::{
     TranscriptionState,
 };
 use futures_util::future::try_join_all;
-use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use sea_orm::QueryResult;
 use testkit::faults::Faults;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ use super::{
 /// How long a run may take until nothing happens any more.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-const GLANCE: Duration = Duration::from_millis(20);
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// How the service said that a job ended which its owner gave up, by place.
 pub(super) type Told = BTreeMap<usize, Status>;
@@ -76,7 +76,7 @@ pub(super) async fn drive(
 /// engine's: nothing of a callback may be believed.
 async fn call_back(world: &World, adapters: &Adapters) {
     loop {
-        sleep(GLANCE * 5).await;
+        sleep(GLANCE * 2).await;
         for (_, digest) in open_intents(world).await {
             let _ = adapters.jobs.hear(&digest, Some("not-the-name")).await;
         }
@@ -94,7 +94,8 @@ async fn tidy(engine: &Engine) {
 
 /// Lets an hour of housekeeping pass after a run.
 pub(super) async fn settle(world: &World) {
-    let adapters = world.adapters(&Arc::new(Faults::recording()), Mutant::None);
+    let calm = Arc::new(Faults::recording());
+    let adapters = Adapters { jobs: world.later.clone(), ..world.adapters(&calm, Mutant::None) };
     let engine = Engine::new(&adapters, config());
     for _ in 0..2 {
         world.clock.leap(TimeDelta::minutes(30));
@@ -208,20 +209,36 @@ async fn begins(world: &World) -> Result<(), Finding> {
 
 /// The jobs of open submissions, and the digests of their callbacks.
 async fn open_intents(world: &World) -> Vec<(Uuid, CallbackDigest)> {
-    let db = world.store.read_connection();
     let sql = "SELECT job_id, callback FROM provider_submissions WHERE state = 'intent'";
-    let query = Statement::from_string(db.get_database_backend(), sql);
-    let rows = db.query_all_raw(query).await.expect("the query runs");
     let read = |row: &QueryResult| {
         let digest: Vec<u8> = row.try_get_by(1).expect("a digest");
         let digest = digest.try_into().expect("32 bytes");
         (row.try_get_by(0).expect("an id"), CallbackDigest::from_bytes(digest))
     };
-    rows.iter().map(read).collect()
+    world.rows(sql).await.iter().map(read).collect()
 }
 
 pub(super) async fn find(world: &World, place: usize) -> Result<Option<Transcription>, Finding> {
     use application::ports::TranscriptionRepository as _;
-    let found = world.store.find(OWNER, scenario::id(place)).await;
-    Ok(found.map_err(|error| Finding::Broken(error.to_string()))?.map(|found| found.transcription))
+    let look = || world.store.find(OWNER, scenario::id(place));
+    match patiently(look).await {
+        Ok(found) => Ok(found.map(|found| found.transcription)),
+        Err(failure) if failure.is_transient() => Err(Finding::GivenUp(format!("{failure:?}"))),
+        Err(failure) => Err(Finding::Broken(format!("{failure:?}"))),
+    }
+}
+
+/// Looks once more, and again: the answer may be late on a busy machine, and says nothing of the
+/// service.
+pub(super) async fn patiently<T, E, F>(look: impl Fn() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    for _ in 0..10 {
+        if let Ok(seen) = look().await {
+            return Ok(seen);
+        }
+        sleep(GLANCE).await;
+    }
+    look().await
 }

@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     check::{Finding, violations},
+    database::Database,
     drive::{Told, drive, settle},
     mutants::Mutant,
     scenario::Scenario,
@@ -30,7 +31,7 @@ const SIDE_BY_SIDE: u32 = 24;
 const ORDER: &str = "SAAS_IA_SWEEP";
 
 /// The test that is a child when it is told so.
-const CHILD: &str = "sweep::runs_without_a_fault_end_as_they_should";
+const CHILD: &str = "sweep::sqlite::runs_without_a_fault_end_as_they_should";
 
 /// The signal of a process that aborts.
 const SIGABRT: i32 = 6;
@@ -64,6 +65,7 @@ impl Blow {
 /// A run to be made.
 #[derive(Clone)]
 pub(super) struct Run {
+    pub(super) database: Database,
     pub(super) scenario: &'static Scenario,
     pub(super) point: Point,
     pub(super) blow: Blow,
@@ -96,7 +98,9 @@ impl Run {
     /// while the machine was too busy to keep its leases. Each time with fewer others beside it.
     pub(super) async fn make(self) -> Made {
         let (name, mut found, mut times) = (self.name(), Vec::new(), 0);
-        for share in [1, SIDE_BY_SIDE / 4, SIDE_BY_SIDE / 2, SIDE_BY_SIDE] {
+        // A server and its processes have more to do for the same than a file.
+        let least = if self.database == Database::Postgres { 2 } else { 1 };
+        for share in [least, SIDE_BY_SIDE / 4, SIDE_BY_SIDE / 2, SIDE_BY_SIDE] {
             times += 1;
             let _turn = RUNS.acquire_many(share).await.expect("it is never closed");
             let again;
@@ -110,7 +114,7 @@ impl Run {
 
     /// What was wrong, and whether that says nothing of the service.
     async fn once(&self) -> (Vec<Finding>, bool) {
-        let ground = Ground::new(self.scenario).await;
+        let ground = Ground::new(self.database, self.scenario).await;
         let lag = Lag::watch();
         let driven = match self.blow {
             Blow::Abort => self.after_a_death(&ground).await,
@@ -131,9 +135,10 @@ impl Run {
     async fn after_a_death(&self, ground: &Ground) -> Result<(World, Told), Stop> {
         let (scenario, point) = (self.scenario.name, &self.point);
         let order = format!(
-            "{scenario}\n{point}\n{}\n{}\n{}",
+            "{scenario}\n{point}\n{}\n{}\n{}\n{}",
             self.mutant.name(),
             ground.path().display(),
+            ground.address(),
             ground.fake.base_url()
         );
         let test = env::current_exe()?;
@@ -174,7 +179,8 @@ impl Run {
         let world = ground.world().await;
         let faults = Arc::new(Faults::at(self.point.clone(), self.blow.mode()));
         let sleeper = world.adapters(&faults, self.mutant);
-        let other = world.adapters(&Arc::new(Faults::recording()), Mutant::None);
+        let beside = ground.world_beside(&world).await;
+        let other = beside.adapters(&Arc::new(Faults::recording()), Mutant::None);
         let mut first = Box::pin(drive(&world, &sleeper, self.mutant.config()));
         tokio::select! {
             biased;
@@ -185,7 +191,7 @@ impl Run {
             }
         }
         let (first, second) =
-            tokio::join!(first, drive(&world, &other, self.mutant.config_of_another()));
+            tokio::join!(first, drive(&beside, &other, self.mutant.config_of_another()));
         let (mut told, second) = (first?, second?);
         for (place, status) in second {
             if told.insert(place, status).is_some_and(|said| said != status) {
@@ -264,12 +270,13 @@ async fn conclude(ground: &Ground, world: &World, told: &Told) -> Vec<Finding> {
 /// Makes a run without a fault; returns how often each point was passed. Made again, like any
 /// other, if the machine was too busy.
 pub(super) async fn record(
+    database: Database,
     scenario: &'static Scenario,
 ) -> Result<BTreeMap<(String, Side), u32>, Vec<Finding>> {
     let mut found = Vec::new();
     for share in [1, SIDE_BY_SIDE] {
         let _turn = RUNS.acquire_many(share).await.expect("it is never closed");
-        let (ground, lag) = (Ground::new(scenario).await, Lag::watch());
+        let (ground, lag) = (Ground::new(database, scenario).await, Lag::watch());
         let world = ground.world().await;
         let faults = Arc::new(Faults::recording());
         let driven = drive(&world, &world.adapters(&faults, Mutant::None), config()).await;
@@ -292,13 +299,15 @@ pub(super) async fn record(
 pub(super) async fn obeyed() -> bool {
     let Some(order) = env::var_os(ORDER) else { return false };
     let order = order.into_string().expect("a text");
-    let [scenario, point, mutant, dir, base_url] = order.split('\n').collect::<Vec<_>>()[..] else {
-        panic!("an order has five lines");
+    let [scenario, point, mutant, dir, address, base_url] =
+        order.split('\n').collect::<Vec<_>>()[..]
+    else {
+        panic!("an order has six lines");
     };
     let scenario = Scenario::by_name(scenario).expect("a scenario");
     let mutant = Mutant::by_name(mutant).expect("a mutant");
     let point: Point = point.parse().expect("a point");
-    let world = World::open(scenario, &PathBuf::from(dir), base_url).await;
+    let world = World::open(scenario, &PathBuf::from(dir), address, base_url).await;
     let faults = Arc::new(Faults::at(point, Mode::Abort));
     let adapters = world.adapters(&faults, mutant);
     let driven = drive(&world, &adapters, mutant.config());

@@ -1,7 +1,6 @@
 //! What outlives a process in a run, and what a process makes of it.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -14,27 +13,29 @@ use application::{
     Adapters, EngineConfig,
     ports::{
         Capabilities, Clock, JobStore, PollAnswer, SpeechError, SpeechToText, SubmitAnswer,
-        SubmitRequest, UserRepository, Wanted,
+        SubmitRequest, Wanted,
     },
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Email, PasswordDigest, RetryPolicy, SettlePolicy, Transcript, User, UserId};
+use domain::{RetryPolicy, SettlePolicy, Transcript, UserId};
 use infrastructure::{
     engines::assemblyai::{AssemblyAi, AssemblyAiConfig},
-    persistence::{SqliteConfig, Store},
+    persistence::Store,
     system::{OsEntropy, SystemClock, UuidV7Ids},
 };
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
 use tempfile::TempDir;
 use testkit::{
     assemblyai::{FakeAssemblyAi, FakeOptions},
     fakes,
     faults::{Faults, FaultyJobs, FaultyMedia, FaultySpeech},
 };
-use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::{
+    database::{self, Database, Lent},
+    drive,
     media::FolderMedia,
     mutants::Mutant,
     scenario::{self, Scenario},
@@ -73,37 +74,52 @@ pub(super) fn config() -> EngineConfig {
     }
 }
 
-/// The folder and the engine of one run.
+/// The folder, the database and the engine of one run.
 pub(super) struct Ground {
     pub(super) scenario: &'static Scenario,
     pub(super) fake: FakeAssemblyAi,
+    database: Lent,
     dir: TempDir,
 }
 
 impl Ground {
-    pub(super) async fn new(scenario: &'static Scenario) -> Self {
+    pub(super) async fn new(database: Database, scenario: &'static Scenario) -> Self {
         let dir = folder();
         let processing = Duration::from_millis(800);
         let options = FakeOptions { processing, ..FakeOptions::default() };
         let fake = FakeAssemblyAi::start_with(options).expect("a server");
         scenario.prepare(&fake);
-        fs::write(database(dir.path()), template().await).expect("a database");
+        let database = Lent::new(database, dir.path()).await;
         let media = FolderMedia::new(dir.path());
         for (place, asked) in scenario.jobs.iter().enumerate() {
             if asked.stumbles {
                 media.stumbles(scenario::id(place)).expect("a note");
             }
         }
-        Self { scenario, fake, dir }
+        Self { scenario, fake, database, dir }
     }
 
     pub(super) fn path(&self) -> &Path {
         self.dir.path()
     }
 
+    /// By which a process finds the database.
+    pub(super) fn address(&self) -> String {
+        self.database.address()
+    }
+
     /// What a process on this ground has.
     pub(super) async fn world(&self) -> World {
-        World::open(self.scenario, self.path(), &self.fake.base_url()).await
+        World::open(self.scenario, self.path(), &self.address(), &self.fake.base_url()).await
+    }
+
+    /// What another process has beside that of `world`. A file is open in one at a time: there the
+    /// two share a store.
+    pub(super) async fn world_beside(&self, world: &World) -> World {
+        match self.database {
+            Lent::File(_) => world.clone(),
+            Lent::Server(_) => self.world().await,
+        }
     }
 }
 
@@ -113,44 +129,36 @@ fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory")
 }
 
-fn database(dir: &Path) -> PathBuf {
-    dir.join("saas-ia.db")
-}
-
-/// A database with its schema and the owner of all jobs.
-async fn template() -> &'static [u8] {
-    static MADE: OnceCell<Vec<u8>> = OnceCell::const_new();
-    MADE.get_or_init(|| async {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = database(dir.path());
-        let store = Store::open(SqliteConfig::new(&path), Arc::new(SystemClock)).await;
-        let store = store.expect("it opens");
-        migration::up(store.connection()).await.expect("the schema is made");
-        let email = Email::parse("owner@example.com").expect("an address");
-        let digest = PasswordDigest::new("digest");
-        let owner = User::register(OWNER, email, None, digest, SystemClock.now());
-        store.insert(&owner).await.expect("it is stored");
-        store.close().await;
-        fs::read(path).expect("it is read")
-    })
-    .await
-}
-
-/// What one process has of a run.
+/// What a process has.
+#[derive(Clone)]
 pub(super) struct World {
     pub(super) scenario: &'static Scenario,
     pub(super) dir: PathBuf,
     pub(super) clock: Arc<LeapClock>,
     pub(super) store: Arc<Store>,
+    /// The same by [`World::clock`], which a server does not go by.
+    pub(super) later: Arc<Store>,
     base_url: String,
 }
 
 impl World {
-    pub(super) async fn open(scenario: &'static Scenario, dir: &Path, base_url: &str) -> Self {
+    pub(super) async fn open(
+        scenario: &'static Scenario,
+        dir: &Path,
+        address: &str,
+        base_url: &str,
+    ) -> Self {
         let clock = Arc::new(LeapClock::default());
-        let store = Store::open(SqliteConfig::new(database(dir)), clock.clone()).await;
-        let store = Arc::new(store.expect("nobody else has it open"));
-        Self { scenario, dir: dir.to_owned(), clock, store, base_url: base_url.to_owned() }
+        let (store, later) = database::open(address, &clock).await;
+        let (dir, base_url) = (dir.to_owned(), base_url.to_owned());
+        Self { scenario, dir, clock, store, later, base_url }
+    }
+
+    /// What a query finds.
+    pub(super) async fn rows(&self, sql: &str) -> Vec<QueryResult> {
+        let db = self.store.read_connection();
+        let query = Statement::from_string(db.get_database_backend(), sql);
+        drive::patiently(|| db.query_all_raw(query.clone())).await.expect("the query runs")
     }
 
     /// The real adapters, with their faults.

@@ -176,7 +176,7 @@ fn the_description_names_every_setting_and_hides_secrets() {
             assert!(!described.contains(part) && !debugged.contains(part), "{name}");
         }
     }
-    assert_eq!(described.lines().count(), 44);
+    assert_eq!(described.lines().count(), 46);
     assert!(load(&[]).unwrap().describe().contains("SECRET_KEY=(generated)\n"));
     assert!(
         matches!(settings.security.secret_key, SecretKey::Given(key) if key.expose_secret() == GOOD_KEY)

@@ -3,9 +3,13 @@
 use std::{collections::HashSet, time::Duration};
 
 use application::ports::{ClaimRequest, Claimed, EnqueueError};
-use domain::{Epoch, JobState, PollStep, Stage, Status, TranscriptionId, UserId};
+use domain::{Epoch, JobState, PollStep, Stage, Status, Step, TranscriptionId, UserId};
+use tokio::task::JoinSet;
 
-use crate::contract::{Stores, a_transcription, a_user, stores::request};
+use crate::contract::{
+    Stores, a_transcription, a_user,
+    stores::{a_failure, request},
+};
 
 /// A job is handed out once; it is leased, and its owner sees that work began.
 pub async fn a_queued_job_is_claimed_once_and_seen_to_begin(stores: &Stores) {
@@ -133,6 +137,32 @@ pub async fn a_latecomer_does_not_wait_behind_a_crowd(stores: &Stores) {
     stores.queue(late, 5).await;
     let claimed = stores.claim(&request(10)).await;
     assert_eq!((of(&claimed, crowd), of(&claimed, late)), (5, 5), "they take turns");
+}
+
+/// However many jobs of one user are queued, another's first one is among the next two that begin.
+/// Not one of the cases that the macro makes: how large a crowd can be is for each store to say.
+pub async fn a_newcomer_does_not_wait_for_a_crowd_of(stores: &Stores, jobs: usize) {
+    const TOGETHER: usize = 8;
+    let (crowd, newcomer) = (stores.owner().await, stores.owner().await);
+    let mut queueing = JoinSet::new();
+    for part in 0..TOGETHER {
+        let stores = stores.clone();
+        queueing.spawn(async move {
+            let share = jobs / TOGETHER + usize::from(part < jobs % TOGETHER);
+            stores.queue(crowd, share).await.len()
+        });
+    }
+    assert_eq!(queueing.join_all().await.into_iter().sum::<usize>(), jobs);
+    let at_work = stores.claim(&request(8)).await;
+    assert_eq!(of(&at_work, crowd), 8);
+    stores.queued(newcomer).await;
+    // One after the other, a slot becomes free.
+    let mut begun = Vec::new();
+    for done in at_work.iter().take(2) {
+        stores.step(&done.lease, Step::Fail(a_failure())).await;
+        begun.extend(stores.claim(&request(1)).await);
+    }
+    assert_eq!((of(&begun, crowd), of(&begun, newcomer)), (1, 1));
 }
 
 /// A job lives from when it is queued until it has ended.

@@ -95,7 +95,7 @@ async fn the_real_yt_dlp_makes_16_khz_mono_of_a_recording_and_tells_title_and_pr
     assert_eq!(wav[22..24], 1_u16.to_le_bytes(), "channels");
     assert_eq!(wav[24..28], 16_000_u32.to_le_bytes(), "samples a second");
     assert_eq!(shares.0.lock().unwrap().last(), Some(&1.0));
-    assert_eq!(listing(&world.folder()), ["audio", "facts"]);
+    assert_eq!(listing(&world.folder()), ["audio", "note"]);
 }
 
 #[tokio::test]

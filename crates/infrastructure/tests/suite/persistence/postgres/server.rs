@@ -225,6 +225,40 @@ async fn a_caller_that_goes_away_leaves_no_transaction_behind() {
     assert!(matches!(canceled, Some(CancelOutcome::Canceled(_))), "{canceled:?}");
 }
 
+/// A heartbeat rewrites its row in the page where it is and touches no index, so that what keeps
+/// leases alive leaves nothing behind for the vacuum to find.
+#[tokio::test]
+async fn heartbeats_move_no_index() {
+    const BEATS: i64 = 25;
+    let (store, clock, database) = fresh().await;
+    let claimed = a_claimed_job(&store, &clock).await;
+    let JobState::Leased { worker, .. } = claimed.job.parts().state else {
+        panic!("it is leased");
+    };
+    let held = [(claimed.lease.job, claimed.lease.epoch)];
+    for _ in 0..BEATS {
+        let kept = store.heartbeat(worker, &held, Duration::from_mins(1)).await;
+        assert_eq!(kept.expect("it is prolonged"), [claimed.lease.job]);
+    }
+    // What a connection counted is told when it ends.
+    store.close().await;
+    let observer = Database::connect(database.url()).await.expect("it connects");
+    let sql = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'jobs'";
+    for _ in 0..500 {
+        let statement = Statement::from_string(observer.get_database_backend(), sql);
+        let row = observer.query_one_raw(statement).await.expect("it is asked").expect("a row");
+        let (all, hot): (i64, i64) =
+            (row.try_get_by(0).expect("a number"), row.try_get_by(1).expect("a number"));
+        // The claim is the one that does.
+        if all == BEATS + 1 {
+            assert_eq!(hot, BEATS);
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the counts are not told");
+}
+
 #[tokio::test]
 async fn an_address_that_is_none_is_refused_without_being_repeated() {
     for bad in ["", "mysql://u:secret@h/d", "postgresql://u:secret@h:notaport/d", "sqlite://x"] {

@@ -28,7 +28,7 @@ pub(super) struct Unfenced {
 impl Unfenced {
     async fn usurped(&self, job: TranscriptionId) -> Option<Lease> {
         let db = self.store.read_connection();
-        let sql = "SELECT epoch FROM jobs WHERE id = ?";
+        let sql = "SELECT epoch FROM jobs WHERE id = $1";
         let values = [job.as_uuid().into()];
         let query = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
         let row = db.query_one_raw(query).await.expect("the query runs")?;
