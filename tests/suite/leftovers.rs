@@ -1,7 +1,8 @@
 //! What must be gone when all has come to rest: rows of live jobs, files, processes.
 //!
 //! Where several processes may share a folder, a file that a killed one left is taken for a part of
-//! an upload under way until it is an hour old: [`let_an_hour_pass`], and the next start sweeps it.
+//! an upload under way until it is an hour old, and an erasure that it was at is tried again after
+//! some minutes: [`let_an_hour_pass`], and the next start deals with them.
 
 use std::{
     fs::{self, File},
@@ -58,10 +59,15 @@ pub(crate) fn files_in(folder: &Path) -> Vec<String> {
     files
 }
 
-/// Makes what is left in the folders of the service older: an upload by the time of its file, the
-/// folder of a job by its name, which begins with the time of its making.
-pub(crate) fn let_an_hour_pass(data: &Path) -> anyhow::Result<()> {
+/// Makes what is left older: an upload by the time of its file, the folder of a job by its name,
+/// which begins with the time of its making, an erasure by the time at which it is due.
+pub(crate) fn let_an_hour_pass(
+    data: &Path,
+    server: &PostgresServer,
+    name: &str,
+) -> anyhow::Result<()> {
     const SPAN: Duration = Duration::from_hours(2);
+    server.run(name, &["UPDATE erasures SET due_at = due_at - interval '1 hour'"])?;
     for upload in files_in(&data.join("uploads")) {
         File::options().write(true).open(upload)?.set_modified(SystemTime::now() - SPAN)?;
     }

@@ -109,9 +109,9 @@ async fn kills_at_any_moment_of_the_whole_path_lose_nothing_and_pay_nothing_twic
         }
     }
     let ended = world.check(&account, &attempts).await?;
-    if world.database.is_shared() {
+    if let Database::Postgres(server) = &world.database {
         service.kill().await?;
-        leftovers::let_an_hour_pass(&world.setup.data())?;
+        leftovers::let_an_hour_pass(&world.setup.data(), server, "postgres")?;
         service.restart().await?;
     }
     world.wait_until_nothing_is_left(&mut service).await?;
@@ -142,14 +142,6 @@ impl Database {
         match self {
             Self::Sqlite => setup,
             Self::Postgres(server) => setup.with("DATABASE_URL", &server.url("postgres")),
-        }
-    }
-
-    /// Whether several processes may use it.
-    fn is_shared(&self) -> bool {
-        match self {
-            Self::Sqlite => false,
-            Self::Postgres(_) => true,
         }
     }
 

@@ -11,6 +11,9 @@ use super::{
     world::{LEASE, Process, World, apart},
 };
 
+/// How long a fault waits for something to meet.
+const AIM: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
     /// `kill -9` of a process that runs jobs.
@@ -109,7 +112,7 @@ async fn inflict(
     let api = usize::try_from(chance.below(apis.len() as u64))?;
     match fault {
         Fault::KillWorker => {
-            let held = held(world, worker).await?;
+            let held = until_it_holds_jobs(world, worker).await?;
             worker.service.kill().await?;
             sleep(pause).await;
             worker.service.restart().await?;
@@ -122,13 +125,14 @@ async fn inflict(
             api.restart().await?;
         }
         Fault::FreezeWorker => {
-            let held = held(world, worker).await?;
+            let held = until_it_holds_jobs(world, worker).await?;
             worker.service.freeze()?;
             sleep(LEASE * 3 / 2 + 2 * pause).await;
             worker.service.thaw()?;
             return Ok(held);
         }
         Fault::StealLeases => {
+            until_it_holds_jobs(world, worker).await?;
             let name = worker.name.clone();
             return apart(move || witness::steal_leases(&postgres, &name)).await;
         }
@@ -155,7 +159,15 @@ async fn inflict(
     Ok(1)
 }
 
-async fn held(world: &World, worker: &Process) -> anyhow::Result<usize> {
-    let (postgres, name) = (Arc::clone(&world.postgres), worker.name.clone());
-    apart(move || witness::held(&postgres, &name)).await
+/// Waits for a while until a worker holds jobs, so that a fault meets something; returns how many.
+async fn until_it_holds_jobs(world: &World, worker: &Process) -> anyhow::Result<usize> {
+    let end = Instant::now() + AIM;
+    loop {
+        let (postgres, name) = (Arc::clone(&world.postgres), worker.name.clone());
+        let held = apart(move || witness::held(&postgres, &name)).await?;
+        if held > 0 || Instant::now() > end {
+            return Ok(held);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -16,8 +16,10 @@ use tokio::task::spawn_blocking;
 use super::witness::{self, DATABASE};
 use crate::leftovers;
 
-/// How long the engine takes for a job, and a fetch for a recording.
-const SLOW: Duration = Duration::from_millis(250);
+/// How long the engine takes for a job.
+const ENGINE: Duration = Duration::from_millis(250);
+/// How long a recording takes to arrive: much of the time that a job is held.
+const FETCH: Duration = Duration::from_millis(500);
 /// How long a job of a dead process stays its.
 pub(super) const LEASE: Duration = Duration::from_secs(2);
 
@@ -43,8 +45,8 @@ impl World {
     pub(crate) async fn new() -> anyhow::Result<Self> {
         let recording = fixtures::by_name("jfk").context("a recording")?;
         let engine = FakeAssemblyAi::start();
-        engine.set_processing(SLOW);
-        let media = MediaServer::start(recording.wav, SLOW).await?;
+        engine.set_processing(ENGINE);
+        let media = MediaServer::start(recording.wav, FETCH).await?;
         let postgres = Arc::new(apart(PostgresServer::start).await?);
         let redis = Arc::new(apart(RedisServer::start).await?);
         let world = Self { engine, media, recording, postgres, redis, data: TempDir::new()? };
@@ -91,9 +93,9 @@ impl World {
             .with("LOG_LEVEL", "warn,application::engine=info"))
     }
 
-    /// Makes what is left in the folders so old that the next start of a worker sweeps it.
+    /// Makes what is left so old that the next start of a worker deals with it.
     pub(super) fn let_an_hour_pass(&self) -> anyhow::Result<()> {
-        leftovers::let_an_hour_pass(self.data.path())
+        leftovers::let_an_hour_pass(self.data.path(), &self.postgres, DATABASE)
     }
 
     /// What is left of live jobs: in the database, in the folders, at the engine.

@@ -6,6 +6,7 @@
 //! cannot pass to another process, so no signal can hit one that is not ours.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
     process::{Child, ChildStdin, Command, Stdio},
@@ -65,17 +66,18 @@ impl Lifeline {
     /// Takes `folder` into its care, and will run `server` on order, as the owner of the folder.
     /// `ending` is the signal after which the server leaves no process behind.
     pub(super) fn hold(folder: &Folder, ending: &str, server: &Command) -> anyhow::Result<Self> {
-        let mut shell = Command::new("sh");
+        let mut shell = Command::new("/bin/sh");
         shell.args(["-c", GUARDIAN, "guardian"]).arg(server.get_program()).args(server.get_args());
         shell.env("FOLDER", folder.path()).env("ENDING", ending).current_dir(folder.path());
         folder.own(&mut shell);
-        Self::tie(shell)
+        // Nobody else would remove the folder.
+        Self::tie(shell).inspect_err(|_| drop(fs::remove_dir_all(folder.path())))
     }
 
     /// Runs `psql`, which reads statements from its standard input, to drop every database whose
     /// name begins with `prefix` when this process has ended.
     pub(super) fn sweep(psql: &Command, prefix: &str) -> anyhow::Result<Self> {
-        let mut shell = Command::new("sh");
+        let mut shell = Command::new("/bin/sh");
         shell.args(["-c", SWEEPER, "sweeper"]).arg(psql.get_program()).args(psql.get_args());
         shell.env("PREFIX", prefix);
         shell.envs(psql.get_envs().filter_map(|(name, value)| Some((name, value?))));
