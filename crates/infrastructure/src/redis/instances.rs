@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use deadpool_redis::redis::Script;
+use deadpool_redis::redis::{Script, cmd};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -69,6 +69,21 @@ impl Instances {
             *next = Some(now + INTERVAL);
         }
         due
+    }
+}
+
+impl Drop for Instances {
+    /// Signs off, if that can still be done: others would reckon with this one for a while.
+    fn drop(&mut self) {
+        let next = self.next.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if next.is_none() || self.redis.is_away() {
+            return;
+        }
+        let (redis, id) = (self.redis.clone(), self.id);
+        self.redis.home().spawn(async move {
+            let key = redis.key(format_args!("instances"));
+            let _ = redis.query::<()>(cmd("ZREM").arg(key).arg(id.to_string())).await;
+        });
     }
 }
 

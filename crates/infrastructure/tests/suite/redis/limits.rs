@@ -62,6 +62,22 @@ async fn instances_are_counted_when_they_are_asked_something() {
 }
 
 #[tokio::test]
+async fn an_instance_that_stops_is_no_longer_counted() {
+    let server = RedisServer::start().expect("a server");
+    let redis = Redis::open(&config(&server.url(), "test")).expect("an address");
+    let signed =
+        |count: &str| server.command(&["ZCARD", "test:v1:instances"]).expect("it") == count;
+    let [one, other] = [1, 2].map(|instance| limiter(redis.clone(), instance));
+    take(&one, "a").await;
+    take(&other, "a").await;
+    until(async || signed("2")).await;
+    drop(other);
+    until(async || signed("1")).await;
+    drop(one);
+    until(async || signed("0")).await;
+}
+
+#[tokio::test]
 async fn a_window_in_redis_goes_with_its_time() {
     let server = RedisServer::start().expect("a server");
     let redis = Redis::open(&config(&server.url(), "test")).expect("an address");
