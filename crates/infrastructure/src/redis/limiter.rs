@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use application::ports::{Budget, Clock, PortFailure, RateLimiter, Taken};
+use application::{
+    limits::BudgetName,
+    ports::{Budget, Clock, PortFailure, RateLimiter, Taken},
+};
 use async_trait::async_trait;
 use deadpool_redis::redis::Script;
 use uuid::Uuid;
@@ -20,6 +23,9 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take.
 
 /// Fixed windows in Redis: exact over all instances, and kept over restarts. While Redis is away
 /// this instance counts by itself, and grants its share of each quota.
+///
+/// Health is always asked of one instance, and counted by it alone: one that looks at many
+/// instances from one address would find all of them ill once they count it together.
 pub struct RedisLimiter {
     redis: Redis,
     alone: InProcessLimiter,
@@ -58,6 +64,9 @@ impl RedisLimiter {
 impl RateLimiter for RedisLimiter {
     async fn take(&self, budget: &Budget, key: &str) -> Result<Taken, PortFailure> {
         self.instances.attend();
+        if budget.name == BudgetName::Health.as_str() {
+            return self.alone.take(budget, key).await;
+        }
         let now = self.clock.as_ref().map(|clock| clock.now().timestamp_millis().to_string());
         let mut call = TAKE.prepare_invoke();
         call.key(self.redis.key(format_args!("limit:{}:{key}", budget.name)));

@@ -9,7 +9,7 @@ use std::{
 
 use deadpool::{
     Runtime,
-    managed::{BuildError, Object, Pool, PoolError, QueueMode, Timeouts},
+    managed::{BuildError, Pool, QueueMode, Timeouts},
 };
 use deadpool_redis::redis::{
     Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, Script,
@@ -21,7 +21,7 @@ use deadpool_redis::redis::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{runtime::Handle, time::timeout};
 
-use super::{breaker::Breaker, connections::Connections};
+use super::{breaker::Breaker, connections::Connections, unavailable::Unavailable};
 
 /// The version of what is in keys and messages. A change of their format is a new number, so that
 /// two versions of the service do not misread each other.
@@ -44,7 +44,7 @@ pub struct RedisConfig {
     pub deadline: Duration,
     /// How often a Redis that is away is looked for, and how long one look may take.
     pub pause: Duration,
-    /// Most connections, without that of the subscription.
+    /// Most connections, without that of the subscription. Each takes any number of calls at once.
     pub connections: usize,
 }
 
@@ -85,23 +85,6 @@ pub enum RedisConfigError {
     /// There is no pool of that size.
     #[error("the pool cannot be made")]
     Pool(#[from] BuildError),
-}
-
-/// Why Redis did not do something.
-#[derive(Debug, thiserror::Error)]
-pub enum Unavailable {
-    /// It was not asked: it has been found to be away.
-    #[error("Redis is away")]
-    Away,
-    /// It did not answer in time.
-    #[error("Redis did not answer in time")]
-    Late,
-    /// There is no connection.
-    #[error("no connection to Redis: {0}")]
-    Unreachable(PoolError<RedisError>),
-    /// It refused, or the connection broke.
-    #[error("Redis refused or was lost: {0}")]
-    Failed(#[from] RedisError),
 }
 
 /// One Redis, for all adapters of a process. Cheap to clone.
@@ -204,14 +187,16 @@ impl Redis {
         T: FromRedisValue + Send,
     {
         let pass = self.0.breaker.admit().ok_or(Unavailable::Away)?;
-        let mut running = pin!(self.0.call(self.0.pool.timeouts(), call));
+        let timeouts = Timeouts { wait: Some(self.0.deadline), ..self.0.pool.timeouts() };
+        let mut running = pin!(self.0.call(timeouts, call));
         let mut outcome = timeout(self.0.deadline, &mut running).await;
         if outcome.is_err() {
             // The answer may be there, and only this process have been held up.
             outcome = timeout(GRACE, running).await;
         }
         outcome.unwrap_or(Err(Unavailable::Late)).inspect_err(|failure| {
-            if self.0.breaker.failed(pass) {
+            // That there is more to ask than connections can be made for says nothing of Redis.
+            if !matches!(failure, Unavailable::Busy) && self.0.breaker.failed(pass) {
                 self.lost(failure);
             }
         })
@@ -223,8 +208,12 @@ impl Redis {
             error = %failure,
             "Redis is away: limits are counted in the process, other instances are not told"
         );
+        let refused = failure.is_refusal();
+        if refused {
+            tell_of_refusal(failure);
+        }
         self.0.forget_connections();
-        self.home().spawn(watch(Arc::downgrade(&self.0)));
+        self.home().spawn(watch(Arc::downgrade(&self.0), refused));
     }
 }
 
@@ -233,11 +222,14 @@ impl Link {
     where
         T: FromRedisValue + Send,
     {
-        let connection = self.pool.timeout_get(&timeouts).await;
-        let mut connection = connection.map_err(Unavailable::Unreachable)?;
+        let pooled = self.pool.timeout_get(&timeouts).await?;
+        // Back it goes at once: a connection takes the next call before it has answered to this
+        // one, so that many calls together do not wait for each other.
+        let mut connection = MultiplexedConnection::clone(&pooled);
+        drop(pooled);
         let answer = call.on(&mut connection).await;
         if answer.is_err() {
-            drop(Object::take(connection));
+            self.forget_connections();
         }
         Ok(answer?)
     }
@@ -274,19 +266,33 @@ impl Call<'_> {
     }
 }
 
-/// Looks for Redis until it is back, or nobody needs it any more.
-async fn watch(link: Weak<Link>) {
+/// Looks for Redis until it is back, or nobody needs it any more. `refused` says whether the log
+/// was told that it refuses us.
+async fn watch(link: Weak<Link>, mut refused: bool) {
     while let Some(pause) = link.upgrade().map(|link| link.pause) {
         tokio::time::sleep(pause).await;
         let Some(link) = link.upgrade() else { return };
-        if link.look().await.is_ok() {
+        let Err(failure) = link.look().await else {
             link.breaker.returned();
             tracing::info!(event = "redis_back", "Redis is back");
             return;
+        };
+        if failure.is_refusal() && !refused {
+            tell_of_refusal(&failure);
         }
+        refused = failure.is_refusal();
         // What is left may have answered to nothing for as long as Redis was frozen.
         link.forget_connections();
     }
+}
+
+/// Waiting does not help: the operator has to.
+pub(super) fn tell_of_refusal(failure: &impl fmt::Display) {
+    tracing::error!(
+        event = "redis_refused",
+        error = %failure,
+        "Redis is there, and refuses the password, the user or a command: see REDIS_URL and its ACL"
+    );
 }
 
 /// As Redis counts time.

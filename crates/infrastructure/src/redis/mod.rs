@@ -14,7 +14,9 @@ mod link;
 mod news;
 mod outbox;
 mod subscription;
+mod unavailable;
 
 pub use bus::RedisBus;
 pub use limiter::RedisLimiter;
-pub use link::{Redis, RedisConfig, RedisConfigError, Unavailable};
+pub use link::{Redis, RedisConfig, RedisConfigError};
+pub use unavailable::Unavailable;

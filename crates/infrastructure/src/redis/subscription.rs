@@ -14,8 +14,9 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    link::Redis,
+    link::{Redis, tell_of_refusal},
     news::{News, read},
+    unavailable::is_refusal,
 };
 
 /// Longest time to connect and subscribe, or for a sign of life.
@@ -43,7 +44,7 @@ pub(super) async fn listen(
     audience: impl Audience,
     listening: watch::Sender<bool>,
 ) {
-    let (mut pause, mut missed) = (PAUSES.0, false);
+    let (mut pause, mut missed, mut refused) = (PAUSES.0, false, false);
     loop {
         let failure = match subscribe(&redis).await {
             Ok((sink, mut stream)) => {
@@ -67,6 +68,11 @@ pub(super) async fn listen(
             );
         }
         missed = true;
+        // That of the link is told by the link; a user may be refused the channel alone.
+        if is_refusal(&failure) && !refused && !redis.is_away() {
+            tell_of_refusal(&failure);
+        }
+        refused = is_refusal(&failure);
         sleep(pause).await;
         pause = (pause * 2).min(PAUSES.1);
     }

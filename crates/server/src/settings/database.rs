@@ -1,17 +1,12 @@
 //! Which database.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::PathBuf,
-};
+use std::{collections::BTreeSet, fmt, path::PathBuf};
 
 use infrastructure::persistence::PostgresConfig;
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use url::Url;
 
-use super::{describe::HIDDEN, reader::Reader, values};
+use super::{describe::HIDDEN, networks::is_near, reader::Reader, values};
 
 /// Parameters that the address of a server may have.
 const PARAMETERS: [&str; 6] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "options"];
@@ -135,26 +130,6 @@ fn may_be_read_on_the_way(url: &Url) -> bool {
     let encrypted = parameter("sslmode").is_some_and(|mode| ENCRYPTED.contains(&mode.as_ref()));
     let host = parameter("host").map(std::borrow::Cow::into_owned);
     !encrypted && !is_near(&host.or_else(|| url.host_str().map(str::to_owned)).unwrap_or_default())
-}
-
-/// Whether a host is this machine, or one of a network of our own: a private address, or a name
-/// without a domain, as containers have.
-fn is_near(host: &str) -> bool {
-    let socket = host.is_empty() || host.starts_with('/') || host.starts_with("%2F");
-    match Host::parse(host) {
-        _ if socket => true,
-        Ok(Host::Domain(name)) => !name.contains('.'),
-        Ok(Host::Ipv4(address)) => is_private(address.into()),
-        Ok(Host::Ipv6(address)) => is_private(address.into()),
-        Err(_) => false,
-    }
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4 == Ipv4Addr::UNSPECIFIED,
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6 == Ipv6Addr::UNSPECIFIED,
-    }
 }
 
 /// How many connections serve requests.

@@ -9,6 +9,7 @@ mod database;
 mod describe;
 mod engine;
 mod groups;
+mod networks;
 mod programs;
 mod reader;
 mod redis;

@@ -1,11 +1,9 @@
 //! Where the Redis is that instances share.
 
-use std::net::IpAddr;
-
 use infrastructure::redis::RedisConfig;
-use url::{Host, Url};
+use url::Url;
 
-use super::{describe::HIDDEN, reader::Reader};
+use super::{describe::HIDDEN, networks::is_near, reader::Reader};
 
 /// Where the Redis is that instances share.
 #[derive(Debug, Clone)]
@@ -27,13 +25,13 @@ impl RedisSettings {
             return Some(Self::none());
         }
         let url = reader.optional("REDIS_URL", address)?;
-        if !is_here(&url) {
+        if !url.host_str().is_some_and(is_near) {
             for (missing, warning) in [
                 (url.password().is_none(), "has no password"),
                 (url.scheme() != "rediss", "is not rediss://, so that others can read along"),
             ] {
                 if missing {
-                    let place = "though the server is not on this machine";
+                    let place = "though the server is elsewhere";
                     reader.warn(format!("REDIS_URL {warning}, {place}"));
                 }
             }
@@ -64,20 +62,6 @@ fn address(text: &str) -> Result<Url, String> {
          database or none, and nothing behind it"
             .to_owned()
     })
-}
-
-/// Whether an address is that of this machine.
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        // In a scheme that is not one of the web, an IPv4 address is a name, too.
-        Some(Host::Domain(name)) => {
-            name.eq_ignore_ascii_case("localhost")
-                || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
-        None => false,
-    }
 }
 
 fn without_password(url: &Url) -> String {

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use application::ports::{Budget, RateLimiter, Taken};
+use application::{
+    limits::BudgetName,
+    ports::{Budget, RateLimiter, Taken},
+};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use infrastructure::redis::{Redis, RedisLimiter};
@@ -59,6 +62,44 @@ async fn instances_are_counted_when_they_are_asked_something() {
     take(&other, "a").await;
     until(async || other.instances() == 2).await;
     assert_eq!((one.instances(), idle.instances()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_instance_that_stops_is_no_longer_counted() {
+    let server = RedisServer::start().expect("a server");
+    let redis = Redis::open(&config(&server.url(), "test")).expect("an address");
+    let signed =
+        |count: &str| server.command(&["ZCARD", "test:v1:instances"]).expect("it") == count;
+    let [one, other] = [1, 2].map(|instance| limiter(redis.clone(), instance));
+    take(&one, "a").await;
+    take(&other, "a").await;
+    until(async || signed("2")).await;
+    drop(other);
+    until(async || signed("1")).await;
+    drop(one);
+    until(async || signed("0")).await;
+}
+
+#[tokio::test]
+async fn each_instance_counts_by_itself_who_asks_for_its_health() {
+    let server = RedisServer::start().expect("a server");
+    let redis = Redis::open(&config(&server.url(), "test")).expect("an address");
+    let health = Budget { name: BudgetName::Health.as_str(), quota: 2, window: MINUTE };
+    let [one, other] = [1, 2].map(|instance| limiter(redis.clone(), instance));
+    for (limiter, signed) in [(&one, "1"), (&other, "2")] {
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            let call = limiter.take(&health, "address:a").await.expect("it is counted");
+            taken.push((call.allowed, call.remaining));
+        }
+        assert_eq!(taken, [(true, 1), (true, 0), (false, 0)]);
+        until(async || server.command(&["ZCARD", "test:v1:instances"]).is_ok_and(|n| n == signed))
+            .await;
+    }
+    // They count among those that share the other limits.
+    until(async || other.instances() == 2).await;
+    let key = "test:v1:limit:health:address:a";
+    assert_eq!(server.command(&["EXISTS", key]).expect("an answer"), "0");
 }
 
 #[tokio::test]

@@ -6,6 +6,12 @@ use application::ports::{Budget, EventBus as _, Hint, RateLimiter};
 use futures_util::future::join_all;
 use infrastructure::redis::{Redis, RedisBus, RedisConfig, RedisLimiter, Unavailable};
 use testkit::servers::RedisServer;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 use uuid::Uuid;
 
 use super::{config, limiter, until, until_listening};
@@ -125,7 +131,75 @@ async fn a_redis_that_refuses_us_is_away_and_its_password_is_shown_to_nobody() {
     let failure = redis.ping().await.expect_err("it refuses");
     let shown = format!("{failure} {failure:?} {redis:?}");
     assert!(!shown.contains("wrong-password"), "{shown}");
+    assert!(failure.is_refusal(), "{failure:?}");
     assert_eq!(allowed(&limiter(redis, 1), "user:1", 6).await, 5);
+}
+
+#[tokio::test]
+async fn a_user_without_password_or_rights_is_told_from_a_redis_that_is_away() {
+    let server = RedisServer::start().expect("a server");
+    let place = server.url().split_once('@').expect("a password").1.to_owned();
+    for rights in ["reader on >pw ~test:* &* +@all -ping", "writer on >pw ~test:* &* +@all -select"]
+    {
+        let words: Vec<_> = ["ACL", "SETUSER"].into_iter().chain(rights.split(' ')).collect();
+        server.command(&words).expect("an answer");
+    }
+    for (url, refused) in [
+        (format!("redis://{place}"), true),
+        (format!("redis://{}/3", place.trim_end_matches("/0")), true),
+        (format!("redis://reader:pw@{place}"), true),
+        (format!("redis://writer:pw@{}/3", place.trim_end_matches("/0")), true),
+        (server.url().replace("redis://", "rediss://"), false),
+        ("redis://127.0.0.1:1".to_owned(), false),
+    ] {
+        let failure = impatient_at(&url).ping().await.expect_err(&url);
+        assert_eq!(failure.is_refusal(), refused, "{url}: {failure:?}");
+    }
+}
+
+/// A way to `server` on which every answer takes `delay`, however many are under way.
+async fn far_away(server: &RedisServer, delay: Duration) -> String {
+    let url = server.url();
+    let (before, rest) = url.split_once('@').expect("a password");
+    let (place, database) = rest.split_once('/').expect("a database");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let place = place.to_owned();
+    tokio::spawn(async move {
+        while let Ok((here, _)) = listener.accept().await {
+            let (mut asked, mut answers) = here.into_split();
+            let there = TcpStream::connect(&place).await.expect("the server");
+            let (mut source, mut sink) = there.into_split();
+            tokio::spawn(async move { copy(&mut asked, &mut sink).await });
+            let (under_way, mut arriving) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(length @ 1..) = source.read(&mut buffer).await {
+                    let _ = under_way.send((Instant::now() + delay, buffer[..length].to_vec()));
+                }
+            });
+            tokio::spawn(async move {
+                while let Some((at, answer)) = arriving.recv().await {
+                    sleep_until(at).await;
+                    let _ = answers.write_all(&answer).await;
+                }
+            });
+        }
+    });
+    format!("{before}@{address}/{database}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_calls_at_once_than_connections_switch_no_limit_off() {
+    let server = RedisServer::start().expect("a server");
+    let url = far_away(&server, Duration::from_millis(50)).await;
+    // One after the other they would take half a minute.
+    let config =
+        RedisConfig { deadline: Duration::from_secs(5), connections: 1, ..config(&url, "test") };
+    let redis = Redis::open(&config).expect("an address");
+    let limiter = limiter(redis.clone(), 1);
+    assert_eq!(allowed(&limiter, "user:1", 600).await, 5);
+    assert!(!redis.is_away());
 }
 
 #[tokio::test]

@@ -65,8 +65,11 @@ fn a_redis_elsewhere_should_have_a_password_and_speak_tls() {
         ("redis://localhost", 0),
         ("redis://127.0.0.1", 0),
         ("redis://[::1]", 0),
-        ("redis://10.0.0.1", 2),
-        ("redis://:secret@10.0.0.1", 1),
+        ("redis://:secret@redis", 0),
+        ("redis://10.0.0.1", 0),
+        ("redis://[fd00::5]", 0),
+        ("redis://203.0.113.5", 2),
+        ("redis://:secret@redis.example.com", 1),
         ("rediss://redis.example.com", 1),
         ("rediss://:secret@redis.example.com", 0),
     ] {
