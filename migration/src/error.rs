@@ -68,12 +68,19 @@ fn is_refusal(code: &str) -> bool {
     code.starts_with("28") || code == "3D000"
 }
 
-/// Whether somebody else holds a lock: PostgreSQL's `lock_not_available`, SQLite's busy and locked.
+/// Whether somebody else holds a lock.
 fn is_busy(error: &DbErr) -> bool {
     let Some(SqlxError::Database(error)) = sqlx(error) else { return false };
-    error.code().is_some_and(|code| {
-        code == "55P03" || code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
-    })
+    error.code().is_some_and(|code| says_busy(&code))
+}
+
+/// PostgreSQL's `lock_not_available`, which has five characters as all its codes do, and SQLite's
+/// busy and locked, of which the low byte counts.
+fn says_busy(code: &str) -> bool {
+    match code.len() {
+        5 => code == "55P03",
+        _ => code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)),
+    }
 }
 
 fn sqlx(error: &DbErr) -> Option<&SqlxError> {
@@ -82,5 +89,36 @@ fn sqlx(error: &DbErr) -> Option<&SqlxError> {
         | DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
         _ => error.source().and_then(|source| source.downcast_ref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_refusal, says_busy};
+
+    #[test]
+    fn a_refusal_is_not_taken_for_a_lock() {
+        for (code, busy) in [
+            ("55P03", true),
+            ("5", true),
+            ("6", true),
+            ("261", true),
+            ("517", true),
+            ("1", false),
+            ("42501", false),
+            ("40001", false),
+            ("10762", false),
+        ] {
+            assert_eq!(says_busy(code), busy, "{code}");
+        }
+    }
+
+    #[test]
+    fn wrong_names_and_passwords_are_not_waited_for() {
+        for (code, refusal) in
+            [("28P01", true), ("28000", true), ("3D000", true), ("57P03", false), ("53300", false)]
+        {
+            assert_eq!(is_refusal(code), refusal, "{code}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Context, ensure};
 use black_box_tests::{Ended, Setup};
 use testkit::servers::{self, PostgresServer, TestDatabase};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 /// A start that finds steps which it may not take.
 const PENDING: i32 = 3;
@@ -217,8 +217,16 @@ async fn a_schema_of_a_newer_version_keeps_nobody_from_serving() -> anyhow::Resu
     done(&setup, &["up"]).await?;
     let mut service = in_production(&setup).start().await?;
     database.run(&["INSERT INTO seaql_migrations VALUES ('m20991231_000099_telepathy', 1)"])?;
-    let ready = service.client().get("/health/ready", None).await?.expect(200)?;
-    assert!(ready.text.contains("1 of a newer version"), "{}", ready.text);
+    // What was found a moment before is told for a second.
+    let mut told = String::new();
+    for _ in 0..100 {
+        told = service.client().get("/health/ready", None).await?.expect(200)?.text;
+        if told.contains("1 of a newer version") {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(told.contains("1 of a newer version"), "{told}");
     // Also those that start while the newer version is brought in.
     service.terminate(Duration::from_secs(30)).await?;
     service.restart().await?;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 /// The state of one thing that the service depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What was looked at: `database`, `migrations`, `disk`, `engine`.
+    /// What was looked at: `database`, `migrations`, `disk`, `engine`, `jobs`.
     pub name: &'static str,
     /// Whether it is well.
     pub ok: bool,
