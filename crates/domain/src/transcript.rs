@@ -91,6 +91,7 @@ impl Transcript {
 #[cfg(test)]
 mod tests {
     use super::{Transcript, Utterance, Word};
+    use std::{sync::mpsc, thread, time::Duration};
 
     #[test]
     fn nothing_of_a_transcript_keeps_a_nul() {
@@ -117,12 +118,6 @@ mod tests {
         assert_eq!((&tamed.words[0].text, &tamed.utterances[0].text), (&tamed.text, &tamed.text));
         assert_eq!(tamed.speakers(), ["A\u{fffd}"]);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Transcript, Word};
-    use std::{sync::mpsc, thread, time::Duration};
 
     /// Not an expectation: it takes a moment, and far longer if it grows with the square.
     const PATIENCE: Duration = Duration::from_mins(1);

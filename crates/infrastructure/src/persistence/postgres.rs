@@ -6,7 +6,12 @@
 mod clock;
 mod session;
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use deadpool::{
@@ -142,9 +147,9 @@ impl PostgresServer {
         let session = pool.session().await?;
         match self.time {
             TimeSource::Server => {
-                let look = self.clock.look();
+                let asked = Instant::now();
                 let begun = session.begin_at_server_time().await?;
-                begun.1.into_iter().for_each(|told| self.clock.tell(look, told));
+                begun.1.into_iter().for_each(|told| self.clock.tell(asked, told));
                 Ok(begun)
             }
             TimeSource::Process => Ok((session.begin().await?, None)),
@@ -159,11 +164,11 @@ impl PostgresServer {
     /// that all others are in use is no sign of death.
     pub(super) async fn ping(&self) -> Result<(), DbErr> {
         let sql = "SELECT current_setting('transaction_read_only'), clock_timestamp()";
-        let look = self.clock.look();
+        let asked = Instant::now();
         let row =
             self.schema.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
         let row = row.ok_or_else(|| DbErr::RecordNotFound("an answer".to_owned()))?;
-        self.clock.tell(look, row.try_get_by(1)?);
+        self.clock.tell(asked, row.try_get_by(1)?);
         let read_only: String = row.try_get_by(0)?;
         if read_only == "off" {
             return Ok(());

@@ -19,24 +19,14 @@ pub(in crate::persistence) struct ServerClock {
     ahead: AtomicI64,
 }
 
-/// When the server was asked.
-#[derive(Clone, Copy)]
-pub(super) struct Look {
-    began: Instant,
-}
-
 impl ServerClock {
     pub(in crate::persistence) fn new(process: Arc<dyn Clock>) -> Self {
         Self { process, ahead: AtomicI64::new(0) }
     }
 
-    pub(super) fn look(&self) -> Look {
-        Look { began: Instant::now() }
-    }
-
-    /// Takes in what the server said between `look` and now.
-    pub(super) fn tell(&self, look: Look, told: DateTime<Utc>) {
-        let took = TimeDelta::from_std(look.began.elapsed()).unwrap_or(TimeDelta::MAX);
+    /// Takes in what the server, which was asked at `asked`, said meanwhile.
+    pub(super) fn tell(&self, asked: Instant, told: DateTime<Utc>) {
+        let took = TimeDelta::from_std(asked.elapsed()).unwrap_or(TimeDelta::MAX);
         self.set(self.process.now(), took, told);
     }
 
