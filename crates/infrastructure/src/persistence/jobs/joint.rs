@@ -71,26 +71,39 @@ fn place(transcription: &Transcription, share: f64) -> InsertStatement {
         .to_owned()
 }
 
-/// Writes a job, its transcription and a line of its history; returns how many jobs that were.
+/// What is written together with a job. Nothing of it is about the same row.
+pub(super) struct Beside {
+    /// Its transcription, and its accepted submission where it has served its purpose.
+    pub(super) updates: Vec<UpdateStatement>,
+    /// A line of its history, and its transcript.
+    pub(super) inserts: Vec<InsertStatement>,
+}
+
+/// Writes a job and what goes with it; returns how many jobs that were.
 pub(super) async fn write(
     tx: &WriteTx,
     job: impl QueryStatementBuilder + StatementBuilder + 'static,
-    transcription: UpdateStatement,
-    line: Option<InsertStatement>,
+    beside: Beside,
 ) -> Result<u64, DbErr> {
+    const UPDATES: [&str; 2] = ["changed", "finished"];
+    const INSERTS: [&str; 2] = ["line", "transcript"];
     let db = tx.db();
     if tx.is_postgres() {
         let mut with = WithClause::new();
-        with.cte(part("transcription", transcription));
-        if let Some(line) = line {
-            with.cte(part("line", line));
+        for (name, update) in UPDATES.into_iter().zip(beside.updates) {
+            with.cte(part(name, update));
+        }
+        for (name, insert) in INSERTS.into_iter().zip(beside.inserts) {
+            with.cte(part(name, insert));
         }
         return Ok(db.execute(&with.query(job)).await?.rows_affected());
     }
     let touched = db.execute(&job).await?.rows_affected();
-    db.execute(&transcription).await?;
-    if let Some(line) = line {
-        db.execute(&line).await?;
+    for update in beside.updates {
+        db.execute(&update).await?;
+    }
+    for insert in beside.inserts {
+        db.execute(&insert).await?;
     }
     Ok(touched)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     load::{Attempt, under_epoch},
-    submissions::finish,
+    submissions::put_accepted_down,
 };
 use crate::persistence::{
     entities::{jobs, submissions, transcriptions, transcripts},
@@ -75,13 +75,17 @@ pub(super) async fn commit(
     if let Some(id) = effects.abandoned {
         abandon(tx, lease.job, id).await?;
     }
-    if let Some(transcript) = effects.transcript {
-        finish(tx, lease.job.as_uuid(), effects.erase, now).await?;
-        let row = rows::transcripts::row(lease.job, transcript)?;
-        let row = row.into_active_model().reset_all();
-        transcripts::Entity::insert(row).exec_without_returning(&tx.db()).await?;
+    match effects.transcript {
+        Some(transcript) => {
+            if effects.erase {
+                put_accepted_down(tx, lease.job.as_uuid(), now).await?;
+            }
+            let row = rows::transcripts::row(lease.job, transcript)?;
+            let row = transcripts::Entity::insert(row.into_active_model().reset_all());
+            live.complete(tx, attempt, row.into_query(), now).await?;
+        }
+        None => live.save(tx, outcome, attempt, now).await?,
     }
-    live.save(tx, outcome, attempt, now).await?;
     Ok(outcome)
 }
 

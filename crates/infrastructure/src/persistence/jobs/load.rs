@@ -14,7 +14,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{joint, submissions::end};
+use super::{
+    joint::{self, Beside},
+    submissions::{end, finished},
+};
 use crate::persistence::{
     entities::{attempts, jobs, submissions, transcriptions},
     fault::{CorruptRow, StoreError, unreadable},
@@ -158,20 +161,51 @@ impl Live {
         attempt: Option<Attempt>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        if outcome == Outcome::Ended {
+            end(tx, self.job.parts().id.as_uuid(), now).await?;
+        }
+        self.write(tx, outcome, attempt, None, now).await
+    }
+
+    /// Writes back that it is completed: with its transcript, and its accepted submission finished.
+    /// There is no other that is open: the database does not let one be beside it.
+    pub(super) async fn complete(
+        &self,
+        tx: &WriteTx,
+        attempt: Option<Attempt>,
+        transcript: InsertStatement,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(tx, Outcome::Ended, attempt, Some(transcript), now).await
+    }
+
+    async fn write(
+        &self,
+        tx: &WriteTx,
+        outcome: Outcome,
+        attempt: Option<Attempt>,
+        transcript: Option<InsertStatement>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let id = self.job.parts().id.as_uuid();
-        let seen = changed(&self.transcription).into_query();
-        let line = attempt.map(|attempt| line(&self.job, attempt, now));
+        let mut beside = Beside {
+            updates: vec![changed(&self.transcription).into_query()],
+            inserts: attempt.map(|attempt| line(&self.job, attempt, now)).into_iter().collect(),
+        };
+        if let Some(transcript) = transcript {
+            beside.updates.push(finished(id));
+            beside.inserts.push(transcript);
+        }
         let touched = match outcome {
             Outcome::Ended => {
-                end(tx, id, now).await?;
                 let gone = jobs::Entity::delete_by_id(id).filter(self.unchanged());
-                joint::write(tx, gone.into_query(), seen, line).await?
+                joint::write(tx, gone.into_query(), beside).await?
             }
             Outcome::Held | Outcome::Free => {
                 let row = rows::jobs::row(&self.job).into_active_model().reset_all();
                 let kept = jobs::Entity::update_many().set(row);
                 let kept = kept.filter(jobs::Column::Id.eq(id)).filter(self.unchanged());
-                joint::write(tx, kept.into_query(), seen, line).await?
+                joint::write(tx, kept.into_query(), beside).await?
             }
         };
         if touched == 1 {

@@ -8,7 +8,7 @@ use domain::SubmissionState;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select, UpdateMany,
-    sea_query::{Expr, SelectStatement},
+    sea_query::{Expr, SelectStatement, UpdateStatement},
 };
 use uuid::Uuid;
 
@@ -39,17 +39,18 @@ pub(super) async fn give_back(
     change(tx, job, SubmissionState::Accepted, SubmissionState::Error).await
 }
 
-/// Closes the accepted submission of a job whose transcript is stored.
-pub(super) async fn finish(
+/// Puts the accepted copy of a job down, whose transcript is stored.
+pub(super) async fn put_accepted_down(
     tx: &WriteTx,
     job: Uuid,
-    erase: bool,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if erase {
-        put_down(tx, job, in_state(SubmissionState::Accepted), now).await?;
-    }
-    change(tx, job, SubmissionState::Accepted, SubmissionState::Finished).await
+    put_down(tx, job, in_state(SubmissionState::Accepted), now).await
+}
+
+/// Closes the accepted submission of a job whose transcript is stored.
+pub(super) fn finished(job: Uuid) -> UpdateStatement {
+    to_state(job, SubmissionState::Accepted, SubmissionState::Finished).into_query()
 }
 
 pub(super) async fn abandon_open(tx: &WriteTx, job: Uuid) -> Result<(), StoreError> {
@@ -125,8 +126,12 @@ async fn change(
     from: SubmissionState,
     to: SubmissionState,
 ) -> Result<(), StoreError> {
+    to_state(job, from, to).exec(&tx.db()).await?;
+    Ok(())
+}
+
+fn to_state(job: Uuid, from: SubmissionState, to: SubmissionState) -> UpdateMany<Entity> {
     let changed: UpdateMany<Entity> =
         Entity::update_many().col_expr(Column::State, Expr::value(to.as_str()));
-    changed.filter(Column::JobId.eq(job)).filter(in_state(from)).exec(&tx.db()).await?;
-    Ok(())
+    changed.filter(Column::JobId.eq(job)).filter(in_state(from))
 }
