@@ -35,7 +35,7 @@ use testkit::{
 /// Users among whom the jobs are spread.
 const USERS: usize = 20;
 /// Leased jobs at once.
-const SLOTS: u32 = 32;
+const SLOTS: u32 = 128;
 /// How long a run may take.
 const PATIENCE: Duration = Duration::from_mins(5);
 
